@@ -1,0 +1,105 @@
+# Everything a developer runs. `make` lists the targets; `make ci` is exactly what CI runs.
+#
+# Needs Rust, a C compiler, Python 3.11 or newer and make. The rest goes into $(VENV) and Cargo's target folder.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+ENGINE := python/dbbackup/_engine.abi3.so
+ENGINE_SOURCES := $(shell find crates \( -name '*.rs' -o -name Cargo.toml \) -print) \
+	Cargo.toml $(wildcard Cargo.lock) .cargo/config.toml
+
+# The extension leaves Python's symbols to the interpreter that loads it, so it cannot be linked into a test program.
+RUST_TESTED := --workspace --exclude dbbackup-python
+# Not ours to reformat: the same file, byte for byte, makes the same data everywhere.
+DATASET := bench/dataset.py
+RUFF := $(PY) -m ruff
+MYPY := $(PY) -m mypy
+CI_STEPS := fmt-check lint types gen-check docs sdist-check test
+
+# maturin refuses to choose between a conda environment and ours.
+unexport CONDA_PREFIX
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test fmt fmt-check lint types gen gen-check docs sdist-check bench clean ci
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: $(ENGINE) ## show a backup, a disaster and a restore on a small Django project
+	@$(PY) examples/shop/tour.py demo
+
+test: $(ENGINE) ## run the Rust tests, the documentation examples and the Python tests
+	@if command -v cargo-nextest >/dev/null; then \
+		cargo nextest run $(RUST_TESTED) && cargo test --quiet --doc $(RUST_TESTED); \
+	else \
+		cargo test $(RUST_TESTED); \
+	fi
+	$(PY) -m pytest
+
+fmt: $(VENV)/.dev ## format Rust and Python
+	cargo fmt --all
+	$(RUFF) check --quiet --fix --select I --extend-exclude $(DATASET)
+	$(RUFF) format --exclude $(DATASET)
+
+fmt-check: $(VENV)/.dev ## check the formatting
+	cargo fmt --all --check
+	$(RUFF) format --check --exclude $(DATASET)
+
+lint: $(VENV)/.dev ## run clippy and ruff
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(RUFF) check --extend-exclude $(DATASET)
+
+types: $(ENGINE) ## check the types, and the stubs against the extension
+	$(MYPY) --exclude '^$(DATASET)$$'
+	$(PY) -m mypy.stubtest dbbackup._engine
+
+gen: ## generate docs/reference from the code
+	cargo run --quiet -p dbbackup-cli --bin dbbackup-gen -- docs/reference
+
+gen-check: gen ## check that docs/reference is up to date
+	git diff --exit-code -- docs/reference
+	@new=$$(git ls-files --others --exclude-standard -- docs/reference); \
+	test -z "$$new" || { echo "not committed: $$new" >&2; exit 1; }
+
+docs: $(VENV)/.docs ## build the documentation into site/, and the crates'
+	$(PY) -m mkdocs build --quiet --strict
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --workspace --lib
+
+sdist-check: $(VENV)/.dev ## build the source distribution, install it alone and run it
+	@PYTHON="$(PY)" .ci/sdist-check
+
+bench: $(ENGINE) ## measure against other tools (ARGS="--rounds 3 --only list")
+	cargo build --release -p dbbackup-cli --bin dbbackup
+	$(PY) -m bench.run $(ARGS)
+
+clean: ## remove everything that make made
+	cargo clean
+	rm -rf $(VENV) $(ENGINE) demo site bench/data
+
+ci: ## everything that CI checks, the tests last
+	@for step in $(CI_STEPS); do \
+		printf '\n==> make %s\n' $$step; start=$$(date +%s); \
+		$(MAKE) --no-print-directory $$step || exit 1; \
+		printf '==> %s: %s s\n' $$step $$(($$(date +%s) - start)); \
+	done
+
+$(VENV)/.dev: pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'dbbackup needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) || { \
+		echo 'Python lacks its venv module (Debian, Ubuntu: the package python3-venv)' >&2; exit 1; }
+	@echo 'Installing the Python tools into $(VENV)'
+	@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(PY) -m pip install --quiet --disable-pip-version-check --group dev
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	@$(PY) -m pip install --quiet --disable-pip-version-check --group docs
+	@touch $@
+
+# VIRTUAL_ENV is set for this one command: pyo3 compiles anew whenever it changes.
+$(ENGINE): $(VENV)/.dev $(ENGINE_SOURCES)
+	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(PY) -m maturin develop --release
+	@touch $@
