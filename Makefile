@@ -11,10 +11,7 @@ ENGINE_SOURCES := $(shell find crates \( -name '*.rs' -o -name Cargo.toml \) -pr
 
 # The extension leaves Python's symbols to the interpreter that loads it, so it cannot be linked into a test program.
 RUST_TESTED := --workspace --exclude dbbackup-python
-# Not ours to reformat: the same file, byte for byte, makes the same data everywhere.
-DATASET := bench/dataset.py
 RUFF := $(PY) -m ruff
-MYPY := $(PY) -m mypy
 CI_STEPS := fmt-check lint types gen-check docs sdist-check test
 
 # maturin refuses to choose between a conda environment and ours.
@@ -28,7 +25,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(ENGINE) ## show a backup, a disaster and a restore on a small Django project
-	@$(PY) examples/shop/tour.py demo
+	@$(PY) examples/shop/tour.py
 
 test: $(ENGINE) ## run the Rust tests, the documentation examples and the Python tests
 	@if command -v cargo-nextest >/dev/null; then \
@@ -40,19 +37,19 @@ test: $(ENGINE) ## run the Rust tests, the documentation examples and the Python
 
 fmt: $(VENV)/.dev ## format Rust and Python
 	cargo fmt --all
-	$(RUFF) check --quiet --fix --select I --extend-exclude $(DATASET)
-	$(RUFF) format --exclude $(DATASET)
+	$(RUFF) check --quiet --fix --select I
+	$(RUFF) format
 
 fmt-check: $(VENV)/.dev ## check the formatting
 	cargo fmt --all --check
-	$(RUFF) format --check --exclude $(DATASET)
+	$(RUFF) format --check
 
 lint: $(VENV)/.dev ## run clippy and ruff
 	cargo clippy --workspace --all-targets -- -D warnings
-	$(RUFF) check --extend-exclude $(DATASET)
+	$(RUFF) check
 
 types: $(ENGINE) ## check the types, and the stubs against the extension
-	$(MYPY) --exclude '^$(DATASET)$$'
+	$(PY) -m mypy --exclude "^bench/dataset.py$$"
 	$(PY) -m mypy.stubtest dbbackup._engine
 
 gen: ## generate docs/reference from the code
