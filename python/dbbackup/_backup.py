@@ -1,0 +1,253 @@
+"""Back up one database: settings and options become one call of the engine."""
+
+import copy
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import SuspiciousFileOperation
+
+from dbbackup import _engine
+from dbbackup._naming import name_from_callable, naming
+from dbbackup.conf import Settings, load_callable
+from dbbackup.db.base import BaseDBConnector, get_connector
+from dbbackup.exceptions import BackupExistsError, ConfigurationError, UnsupportedError
+from dbbackup.storage import backup_storage, folder_store, local_store
+
+logger = logging.getLogger("dbbackup.command")
+
+MANIFEST_KEY = "dbbackup"
+"""The one key of a manifest that is the engine's own."""
+
+NAME_ATTEMPTS = 6
+"""Names that are asked for when the project's own function gives one that is taken: one a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupRequest:
+    """Which databases are backed up, and where to. Nothing has been opened yet."""
+
+    aliases: tuple[str, ...]
+    store: _engine.Store
+    name: str | None
+    """``None``: each backup gets a name of its own."""
+    replace: bool
+    """Whether a file of this name is replaced; it stays whole until the new one is."""
+    servername: str
+    compression: _engine.Compression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What came of one backup."""
+
+    receipt: _engine.Receipt
+    compression: _engine.Compression
+    warnings: tuple[str, ...]
+    """What the project asked for and did not get, one sentence each."""
+
+
+def plan_backups(
+    settings: Settings,
+    *,
+    databases: str | None,
+    servername: str | None,
+    compress: bool,
+    filename: str | None,
+    path: str | None,
+) -> BackupRequest:
+    """Return what the options ask for: `databases` is a comma-separated list of aliases.
+
+    Backups go into the storage, or, with `path`, into one local file. A `filename` becomes the name that the
+    storage makes of it: with a suffix when it is taken, or as it is where the storage overwrites. That is
+    settled here, so that payload and manifest have the same.
+
+    Raises:
+        ConfigurationError: `filename` or `path` cannot be used, or is one name for several databases.
+        UnsupportedError: The storage is not supported yet, or `path` is a URL.
+
+    """
+    aliases = _aliases(databases, settings)
+    if (filename or path) and len(aliases) > 1:
+        option = "-o/--output-filename" if filename else "-O/--output-path"
+        message = f"{option} is one name, and there are {len(aliases)} databases: {', '.join(aliases)}"
+        hint = (
+            "run the command once for each, with -d; or leave the option out: each backup gets its own name"
+        )
+        raise ConfigurationError(message, hint=hint)
+    if filename and path:
+        message = "-o/--output-filename and -O/--output-path are two places for one backup"
+        raise ConfigurationError(message, hint="leave one of them out")
+    store, name, replace = _local_file(path) if path else _in_storage(filename, settings)
+    return BackupRequest(
+        aliases=aliases,
+        store=store,
+        name=name,
+        replace=replace,
+        servername=servername or settings.hostname,
+        compression=settings.compression if compress else "none",
+    )
+
+
+def run_backup(
+    alias: str, request: BackupRequest, settings: Settings, *, progress: _engine.Progress | None
+) -> Stored:
+    """Stream the database `alias` into one new backup.
+
+    Raises:
+        DbbackupError: It failed; nothing is listed that was not there before.
+
+    """
+    connector = get_connector(alias, settings)
+    metadata, warnings = _metadata(connector, settings)
+    template = settings.filename_template
+    attempts = 1
+    while True:
+        name = request.name
+        if name is None and callable(template):
+            name = name_from_callable(
+                template,
+                settings,
+                alias=alias,
+                servername=request.servername,
+                extension=connector.extension,
+                compression=request.compression,
+            )
+        try:
+            receipt = _engine.backup(
+                request.store,
+                source=connector.dump_tool(),
+                naming=naming(settings),
+                alias=alias,
+                database=connector.database,
+                servername=request.servername,
+                extension=connector.extension,
+                compression=request.compression,
+                metadata=metadata,
+                name=name,
+                replace=request.replace,
+                progress=progress,
+            )
+        except BackupExistsError:
+            # The engine waits by itself with names that it generates, and a name of -o is final.
+            if name == request.name or attempts == NAME_ATTEMPTS:
+                raise
+            attempts += 1
+            time.sleep(1 - time.time() % 1)
+        else:
+            return Stored(receipt=receipt, compression=request.compression, warnings=warnings)
+
+
+def prune(alias: str, request: BackupRequest, settings: Settings) -> _engine.Pruned:
+    """Delete the backups of exactly this database and server beyond ``DBBACKUP_CLEANUP_KEEP``.
+
+    It is the project's storage that is cleaned, wherever the backup before went.
+
+    Raises:
+        DbbackupError: It failed; what was deleted by then is gone.
+
+    """
+    return _engine.prune(
+        local_store(backup_storage(settings), settings),
+        naming=naming(settings),
+        alias=alias,
+        database=get_connector(alias, settings).database,
+        servername=request.servername,
+        keep=settings.cleanup_keep,
+        keep_filter=_keep_filter(settings),
+    )
+
+
+def _aliases(asked: str | None, settings: Settings) -> tuple[str, ...]:
+    if asked is None:
+        return tuple(dict.fromkeys(settings.databases))
+    aliases = tuple(dict.fromkeys(alias.strip() for alias in asked.split(",") if alias.strip()))
+    if not aliases:
+        message = f"no database is named in `{asked}`"
+        raise ConfigurationError(message, hint=f"`DATABASES` has: {', '.join(settings.aliases)}")
+    return aliases
+
+
+def _in_storage(filename: str | None, settings: Settings) -> tuple[_engine.Store, str | None, bool]:
+    storage = backup_storage(settings)
+    store = local_store(storage, settings)
+    if not filename:
+        return store, None, False
+    try:
+        name = storage.get_available_name(filename)
+        return store, name, storage.exists(name)
+    except SuspiciousFileOperation as error:
+        message = f"cannot use `{filename}` as a name in the storage: {error}"
+        raise ConfigurationError(message, subject=filename) from error
+
+
+def _local_file(path: str) -> tuple[_engine.Store, str, bool]:
+    if "://" in path:
+        message = f"cannot write to `{path}`: URLs are not supported yet"
+        raise UnsupportedError(message, subject=path, hint="-O/--output-path takes the path of a local file")
+    # A link stays: it is the file behind it that is replaced.
+    file = Path(path).resolve()
+    if path.endswith("/") or (file.exists() and not file.is_file()):
+        message = f"cannot write to `{path}`: it is a folder or a device, and no file"
+        raise ConfigurationError(message, subject=path, hint="-O/--output-path takes the path of a file")
+    if not file.parent.is_dir():
+        message = f"cannot write to `{path}`: there is no folder `{file.parent}`"
+        raise ConfigurationError(message, subject=path)
+    return folder_store(file.parent), file.name, True
+
+
+def _keep_filter(settings: Settings) -> Callable[[str], object] | None:
+    if not settings.cleanup_keep_filter:
+        return None
+    keep = load_callable("CLEANUP_KEEP_FILTER", settings.cleanup_keep_filter)
+
+    def keep_or_explain(name: str) -> object:
+        try:
+            return keep(name)
+        except Exception as error:
+            subject = "DBBACKUP_CLEANUP_KEEP_FILTER"
+            message = f"`{subject}` failed for `{name}`: {type(error).__name__}: {error}"
+            raise ConfigurationError(message, subject=subject) from error
+
+    return keep_or_explain
+
+
+def _metadata(connector: BaseDBConnector, settings: Settings) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the top level of the manifest, and a warning if the project's setter failed.
+
+    A backup without the project's keys is better than none, so a setter that raises costs only its keys. One
+    that returns what no manifest can hold never worked: that is an error, before the first byte.
+    """
+    metadata: dict[str, Any] = {"engine": connector.engine, "connector": connector.dotted_path}
+    if not settings.backup_metadata_setter:
+        return metadata, ()
+    setter = load_callable("BACKUP_METADATA_SETTER", settings.backup_metadata_setter)
+    try:
+        added = setter(copy.deepcopy(metadata))
+    except Exception as error:
+        logger.exception("DBBACKUP_BACKUP_METADATA_SETTER failed")
+        cause = f"{type(error).__name__}: {error}"
+        return metadata, (f"stored without the keys of `DBBACKUP_BACKUP_METADATA_SETTER`: {cause}",)
+    return metadata | _json_object(added), ()
+
+
+def _json_object(value: object) -> dict[str, Any]:
+    subject = "DBBACKUP_BACKUP_METADATA_SETTER"
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        message = f"`{subject}` must return a dictionary, not `{value!r}`"
+        raise ConfigurationError(message, subject=subject)
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(dict(value), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        message = f"what `{subject}` returns cannot be written as JSON: {error}"
+        raise ConfigurationError(message, subject=subject) from error
+    if MANIFEST_KEY in plain:
+        message = f"`{subject}` must not return the key `{MANIFEST_KEY}`: it is taken"
+        raise ConfigurationError(message, subject=subject)
+    return plain

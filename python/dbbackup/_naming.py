@@ -1,0 +1,91 @@
+"""Names of backups: what the settings say, for the engine, which makes and reads them."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import PurePath
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dbbackup._engine import Compression, Naming
+from dbbackup.conf import Settings
+from dbbackup.exceptions import ConfigurationError
+
+_EXTENSIONS = ("sqlite3", "psql.bin", "psql", "dump", "json")
+"""Of all connectors that django-dbbackup had: files that it made are told from other files by them."""
+
+_SUFFIXES: dict[Compression, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+
+
+def naming(settings: Settings) -> Naming:
+    """Return the engine's description of how backups are named in this project."""
+    template = settings.filename_template
+    own_extensions = [
+        str(value)
+        for options in settings.connectors.values()
+        for key, value in options.items()
+        if key.upper() == "EXTENSION"
+    ]
+    return Naming(
+        template=None if callable(template) else template,
+        date_format=settings.date_format,
+        servername=settings.hostname,
+        time_zone=settings.time_zone,
+        aliases=settings.aliases,
+        extensions=list(dict.fromkeys([*_EXTENSIONS, *own_extensions])),
+    )
+
+
+def database_stem(name: str) -> str:
+    """Return a ``NAME`` without folder and what follows its first dot: ``/srv/shop.sqlite3`` → ``shop``."""
+    return PurePath(name).name.split(".")[0]
+
+
+def name_from_callable(
+    template: Callable[..., Any],
+    settings: Settings,
+    *,
+    alias: str,
+    servername: str,
+    extension: str,
+    compression: Compression,
+) -> str:
+    """Return the name that the project's own function gives to a backup that is made now.
+
+    It is called with the keywords ``databasename``, ``servername``, ``datetime``, ``extension`` and
+    ``content_type``, all text; the compression's suffix is appended to what it returns.
+
+    Raises:
+        ConfigurationError: The function failed, or returned something else than a name.
+
+    """
+    try:
+        name = template(
+            databasename=database_stem(alias),
+            servername=servername,
+            datetime=local_now(settings.time_zone).strftime(settings.date_format),
+            extension=extension,
+            content_type="db",
+        )
+    except Exception as error:
+        message = f"`DBBACKUP_FILENAME_TEMPLATE` failed: {type(error).__name__}: {error}"
+        raise ConfigurationError(
+            message,
+            subject="DBBACKUP_FILENAME_TEMPLATE",
+        ) from error
+    if not isinstance(name, str) or not name:
+        message = f"`DBBACKUP_FILENAME_TEMPLATE` must return a name, not `{name!r}`"
+        raise ConfigurationError(
+            message,
+            subject="DBBACKUP_FILENAME_TEMPLATE",
+        )
+    return name + _SUFFIXES[compression]
+
+
+def local_now(time_zone: str | None) -> datetime:
+    """Return the time in `time_zone`, or in the system's zone; aware."""
+    return datetime.now(ZoneInfo(time_zone)) if time_zone else datetime.now().astimezone()
+
+
+def local_time(moment: datetime, time_zone: str | None) -> datetime:
+    """Return the same moment in `time_zone`, or in the system's zone."""
+    return moment.astimezone(ZoneInfo(time_zone) if time_zone else None)

@@ -1,0 +1,198 @@
+"""Restore one database: choose the backup, check it against the project, hand it to the engine."""
+
+import copy
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import connections
+
+from dbbackup import _engine
+from dbbackup._naming import local_time, naming
+from dbbackup._units import human_bytes, human_seconds
+from dbbackup.conf import Settings, load_callable
+from dbbackup.db.base import SQLITE_CONNECTOR, BaseDBConnector, get_connector, same_format
+from dbbackup.exceptions import BackupNotFoundError, ConfigurationError, RefusedError, UnsupportedError
+from dbbackup.storage import backup_storage, folder_store, local_store
+
+DJANGO_CONNECTOR = "dbbackup.db.django.DjangoConnector"
+"""Its dumps are JSON, which goes into any engine."""
+
+_READABLE_CONNECTORS = (None, SQLITE_CONNECTOR, "dbbackup.db.sqlite.SqliteCPConnector")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePlan:
+    """What will be replaced by what. Nothing has been opened for writing yet."""
+
+    alias: str
+    connector: BaseDBConnector
+    store: _engine.Store
+    backup: _engine.Backup
+    time_zone: str | None
+
+    @property
+    def differences(self) -> list[str]:
+        """What is unexpected about this backup for this database, one sentence each."""
+        backup = self.backup
+        sentences = []
+        if backup.database is not None and backup.database != self.connector.database:
+            sentences.append(
+                f"the backup is of a database named `{backup.database}`, "
+                f"the target's name is `{self.connector.database}`"
+            )
+        if backup.alias is not None and backup.alias != self.alias:
+            sentences.append(f"the backup is of `{backup.alias}`, and goes into `{self.alias}`")
+        return sentences
+
+    def question(self) -> str:
+        """Return what the user has to know before it happens, in lines; without the question mark."""
+        lines = [
+            f"The database `{self.alias}` will be replaced, with everything in it:",
+            f"  target: {self._target()}",
+            f"  backup: {self._backup()}",
+        ]
+        lines += [f"Attention: {sentence}." for sentence in self.differences]
+        return "\n".join(lines)
+
+    def _target(self) -> str:
+        path = self.connector.target
+        try:
+            found = path.stat()
+        except OSError:
+            return f"{path} (there is no such file yet)"
+        age = human_seconds(time.time() - found.st_mtime)
+        return f"{path} ({human_bytes(found.st_size)}, last changed {age} ago)"
+
+    def _backup(self) -> str:
+        backup = self.backup
+        parts = [f"{human_bytes(backup.stored_bytes)} stored"]
+        if backup.created_at is not None:
+            made = local_time(backup.created_at, self.time_zone)
+            age = human_seconds(time.time() - backup.created_at.timestamp())
+            parts.append(f"made {made:%Y-%m-%d %H:%M:%S}, {age} ago")
+        parts.append(f"on `{backup.servername}`" if backup.servername else "on an unknown server")
+        return f"{backup.name} ({', '.join(parts)})"
+
+
+def restored_alias(asked: str | None, settings: Settings) -> str:
+    """Return the database to restore: the one that is asked for, or the only one.
+
+    Raises:
+        ConfigurationError: None is asked for, and the project has several.
+
+    """
+    if asked:
+        return asked
+    if len(settings.aliases) > 1:
+        message = f"this project has {len(settings.aliases)} databases: {', '.join(settings.aliases)}"
+        raise ConfigurationError(message, hint="name the one to restore with -d/--database")
+    return settings.aliases[0]
+
+
+def plan_restore(
+    alias: str, settings: Settings, *, filename: str | None, path: str | None, servername: str | None
+) -> RestorePlan:
+    """Choose the backup and check that it may go into the database `alias`.
+
+    The backup is the one named `filename` in the storage, the local file `path`, or the newest of exactly
+    this database; `servername` narrows the last.
+
+    Raises:
+        BackupNotFoundError: There is no such backup, or none that fits.
+        ConfigurationError: The options contradict each other.
+        RefusedError: It is of another engine, or the project's validator says no.
+        UnsupportedError: The database, the storage or the backup's format is not supported yet.
+
+    """
+    if filename and path:
+        message = "-i/--input-filename and -I/--input-path name two backups"
+        raise ConfigurationError(message, hint="leave one of them out")
+    connector = get_connector(alias, settings)
+    names = naming(settings)
+    if path:
+        store, backup = _local_file(path, names)
+    else:
+        store = local_store(backup_storage(settings), settings)
+        if filename:
+            backup = _engine.find(store, filename, naming=names)
+        else:
+            backup = _engine.newest(
+                store, naming=names, alias=alias, database=connector.database, servername=servername
+            )
+    plan = RestorePlan(
+        alias=alias, connector=connector, store=store, backup=backup, time_zone=settings.time_zone
+    )
+    _check_format(plan)
+    _ask_validator(plan, settings)
+    return plan
+
+
+def run_restore(plan: RestorePlan, *, progress: _engine.Progress | None) -> _engine.Report:
+    """Replace the database by the backup: all of it, or nothing.
+
+    This thread's connection to the database is closed before and after. Those of other threads and processes
+    may stay open: the restore is one transaction of the database, and they see its rows when it is done.
+
+    Raises:
+        RefusedError: This thread is inside a transaction of the database, which the restore would wait for.
+        DbbackupError: It failed; the database is what it was.
+
+    """
+    connection = connections[plan.alias]
+    if connection.in_atomic_block:
+        message = f"cannot restore `{plan.alias}` inside a transaction of its own"
+        raise RefusedError(message, subject=plan.alias, hint="leave the `atomic` block first")
+    connection.close()
+    try:
+        return _engine.restore(
+            plan.store, plan.backup.name, target=plan.connector.load_tool(), progress=progress
+        )
+    finally:
+        connection.close()
+
+
+def _local_file(path: str, names: _engine.Naming) -> tuple[_engine.Store, _engine.Backup]:
+    file = Path(path).resolve()
+    if not file.is_file():
+        message = f"there is no file `{path}`"
+        raise BackupNotFoundError(message, subject=path)
+    store = folder_store(file.parent)
+    return store, _engine.find(store, file.name, naming=names)
+
+
+def _check_format(plan: RestorePlan) -> None:
+    manifest, engine = plan.backup.manifest, plan.connector.engine
+    connector, other_engine = manifest.get("connector"), manifest.get("engine")
+    name = plan.backup.name
+    if other_engine and connector != DJANGO_CONNECTOR and not same_format(str(other_engine), engine):
+        message = (
+            f"backup `{name}` was made with the engine `{other_engine}`, and `{plan.alias}` has `{engine}`"
+        )
+        hint = "a backup goes into a database of the same engine: choose another with -i, or another -d"
+        raise RefusedError(message, subject=name, hint=hint)
+    if connector not in _READABLE_CONNECTORS:
+        message = f"cannot restore `{name}`: backups of the connector `{connector}` are not supported yet"
+        raise UnsupportedError(message, subject=name)
+
+
+def _ask_validator(plan: RestorePlan, settings: Settings) -> None:
+    """Let the project judge the manifest; backups without one are not shown to it.
+
+    An exception is a no with a reason: that is how a validator can say why.
+    """
+    if not settings.restore_metadata_validator or not plan.backup.manifest:
+        return
+    subject, name = "DBBACKUP_RESTORE_METADATA_VALIDATOR", plan.backup.name
+    validator = load_callable("RESTORE_METADATA_VALIDATOR", settings.restore_metadata_validator)
+    try:
+        verdict = validator(copy.deepcopy(plan.backup.manifest))
+    except Exception as error:
+        message = f"`{subject}` refused the backup `{name}`: {error or type(error).__name__}"
+        raise RefusedError(message, subject=name) from error
+    if verdict is not None and not isinstance(verdict, bool):
+        message = f"`{subject}` must return True, False or None, not `{verdict!r}`"
+        raise ConfigurationError(message, subject=subject)
+    if verdict is False:
+        message = f"`{subject}` refused the backup `{name}`"
+        raise RefusedError(message, subject=name)

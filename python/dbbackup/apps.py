@@ -1,0 +1,13 @@
+"""The Django app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
+
+
+class DbbackupConfig(AppConfig):
+    """``INSTALLED_APPS = [..., "dbbackup"]``."""
+
+    name = "dbbackup"
+    label = "dbbackup"
+    verbose_name = gettext_lazy("Backup and restore")
+    default_auto_field = "django.db.models.AutoField"

@@ -1,0 +1,209 @@
+"""Every failure, as one tree under :class:`DbbackupError`.
+
+::
+
+    DbbackupError
+    ├── ConfigurationError      config         also django's ImproperlyConfigured
+    ├── StorageError            read, write, no_space, of the storage
+    │   ├── BackupNotFoundError     not_found
+    │   └── BackupExistsError       already_exists
+    ├── ConnectorError          what connectors raise
+    │   ├── DumpError
+    │   ├── RestoreError
+    │   ├── SourceError             read, write, no_space, of a database or a file
+    │   └── CommandConnectorError
+    │       └── ToolError               tool
+    ├── WrongKeyError           key
+    ├── CorruptBackupError      corrupt
+    ├── UnsupportedError        unsupported
+    ├── BusyError               busy
+    ├── RefusedError            refused
+    ├── AccessDeniedError       denied
+    └── InternalError           bug
+
+An interruption is no failure: ``KeyboardInterrupt`` and ``SystemExit`` pass through as they are.
+"""
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING or "django" in sys.modules:
+    from django.core.exceptions import ImproperlyConfigured
+else:
+
+    class ImproperlyConfigured(Exception):  # noqa: N818 (Django's name)
+        """Stands in for Django's class of this name in a process that has no Django."""
+
+
+class DbbackupError(Exception):
+    """A failure that the user can understand. Its text is one message with its causes, without the hint.
+
+    Args:
+        message: What could not be done, to what, and why. Lower case, no full stop.
+        kind: What can be handled, one of the words in the tree above; by default the class's own.
+        stage: The stage of the line that failed (``source``, ``compress``, ``encrypt``, ``store``, …).
+        subject: The file, backup or database that it is about.
+        hint: What to do about it, one sentence.
+        retry: Whether the same call may succeed later.
+
+    """
+
+    kind: str = "bug"
+    stage: str | None = None
+    subject: str | None = None
+    hint: str | None = None
+    retry: bool = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str | None = None,
+        stage: str | None = None,
+        subject: str | None = None,
+        hint: str | None = None,
+        retry: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        given = {"kind": kind, "stage": stage, "subject": subject, "hint": hint, "retry": retry}
+        self.__dict__.update({name: value for name, value in given.items() if value is not None})
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status that stands for this kind of failure, on the command line and in Django."""
+        from dbbackup import _engine
+
+        return _engine.exit_code(self.kind)
+
+    def for_terminal(self) -> str:
+        """Return the message, and the hint on a line of its own."""
+        return f"{self}\nhint: {self.hint}" if self.hint else str(self)
+
+
+class ConfigurationError(DbbackupError, ImproperlyConfigured):
+    """A setting, an option or an argument cannot be used."""
+
+    kind = "config"
+
+
+class StorageError(DbbackupError):
+    """The storage of the backups could not be read or written."""
+
+    kind = "write"
+    stage = "store"
+
+
+class BackupNotFoundError(StorageError):
+    """No such backup, or none that fits."""
+
+    kind = "not_found"
+
+
+class BackupExistsError(StorageError):
+    """The name is taken."""
+
+    kind = "already_exists"
+
+
+class ConnectorError(DbbackupError):
+    """A database could not be dumped or restored."""
+
+    kind = "tool"
+
+
+class DumpError(ConnectorError):
+    """A database could not be dumped."""
+
+
+class RestoreError(ConnectorError):
+    """A database could not be restored."""
+
+
+class SourceError(ConnectorError):
+    """A database, or a file that is not in the storage, could not be read or written."""
+
+    kind = "read"
+
+
+class CommandConnectorError(ConnectorError):
+    """A command of a connector failed."""
+
+
+class ToolError(CommandConnectorError):
+    """A child process failed. The text has its exit status and its last words, never its environment."""
+
+
+class WrongKeyError(DbbackupError):
+    """No key fits the backup."""
+
+    kind = "key"
+
+
+class CorruptBackupError(DbbackupError):
+    """The backup is damaged, incomplete or no backup. Nothing was changed."""
+
+    kind = "corrupt"
+
+
+class UnsupportedError(DbbackupError):
+    """Something that is not supported, or not yet."""
+
+    kind = "unsupported"
+
+
+class BusyError(DbbackupError):
+    """A lock is held by someone else. The same call may succeed later."""
+
+    kind = "busy"
+    retry = True
+
+
+class RefusedError(DbbackupError):
+    """A check before the work said no. Nothing was changed."""
+
+    kind = "refused"
+
+
+class AccessDeniedError(DbbackupError):
+    """Credentials or rights are missing."""
+
+    kind = "denied"
+
+
+class InternalError(DbbackupError):
+    """A bug in dbbackup."""
+
+    kind = "bug"
+    hint = "this is a bug in dbbackup: please report it with the text above"
+
+
+_BY_KIND: dict[str, type[DbbackupError]] = {
+    "config": ConfigurationError,
+    "not_found": BackupNotFoundError,
+    "already_exists": BackupExistsError,
+    "key": WrongKeyError,
+    "corrupt": CorruptBackupError,
+    "unsupported": UnsupportedError,
+    "tool": ToolError,
+    "busy": BusyError,
+    "refused": RefusedError,
+    "denied": AccessDeniedError,
+    "bug": InternalError,
+}
+
+_INPUT_OUTPUT_KINDS = ("read", "write", "no_space")
+
+
+def from_engine(
+    kind: str, message: str, stage: str | None, subject: str | None, hint: str | None, retry: bool
+) -> DbbackupError:
+    """Return the exception for an engine's error. Called by the engine, which raises it.
+
+    Failures of input and output become a `StorageError` in the stage ``store`` and a `SourceError` in every
+    other; a kind that is unknown here becomes an `InternalError`.
+    """
+    if kind in _INPUT_OUTPUT_KINDS:
+        error_class: type[DbbackupError] = StorageError if stage == "store" else SourceError
+    else:
+        error_class = _BY_KIND.get(kind, InternalError)
+    return error_class(message, kind=kind, stage=stage, subject=subject, hint=hint, retry=retry)

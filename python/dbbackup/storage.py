@@ -1,0 +1,105 @@
+"""The storage of the backups: ``STORAGES["dbbackup"]`` as a store of the engine."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import FileSystemStorage, InvalidStorageError, storages
+
+from dbbackup._engine import Store
+from dbbackup.conf import STORAGE_ALIAS, Settings
+from dbbackup.exceptions import ConfigurationError, StorageError, UnsupportedError
+
+__all__ = ["StorageError", "backup_storage", "folder_store", "local_store"]
+
+DEFAULT_FILE_MODE = 0o600
+"""Backups hold everything that a database holds: they are for their owner alone."""
+
+_SETTING_TO_WRITE = (
+    f'write in the settings: STORAGES = {{..., "{STORAGE_ALIAS}": {{"BACKEND": '
+    '"django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": "/var/backups/my-project"}}}'
+)
+
+
+def backup_storage(settings: Settings) -> FileSystemStorage:
+    """Return the Django storage that the project keeps its backups in.
+
+    Nothing is created. A folder that a web server publishes is refused.
+
+    Raises:
+        ConfigurationError: There is none, it cannot be made, or it lies where anyone can download it.
+        UnsupportedError: It is of another class than Django's `FileSystemStorage`.
+
+    """
+    if settings.storage_options is None:
+        if not settings.allow_public_storage:
+            message = f"the setting `STORAGES[{STORAGE_ALIAS!r}]` is missing: there is no place for backups"
+            raise ConfigurationError(
+                message,
+                subject=STORAGE_ALIAS,
+                hint=_SETTING_TO_WRITE,
+            )
+        return FileSystemStorage()
+    storage = _configured_storage()
+    if type(storage) is not FileSystemStorage:
+        message = (
+            f"backups in a `{type(storage).__module__}.{type(storage).__qualname__}` are not supported yet"
+        )
+        raise UnsupportedError(
+            message,
+            subject=STORAGE_ALIAS,
+            hint=f"only `django.core.files.storage.FileSystemStorage` works so far; {_SETTING_TO_WRITE}",
+        )
+    if not settings.allow_public_storage:
+        _refuse_public(storage, settings)
+    return storage
+
+
+def local_store(storage: FileSystemStorage, settings: Settings) -> Store:
+    """Return the engine's store for the folder of `storage`.
+
+    Files get the ``file_permissions_mode`` of ``STORAGES["dbbackup"]["OPTIONS"]``, else 0600:
+    ``FILE_UPLOAD_PERMISSIONS``, which the storage would fall back to, is about files that are published.
+    """
+    mode = (settings.storage_options or {}).get("file_permissions_mode")
+    return Store(str(storage.location), file_mode=DEFAULT_FILE_MODE if mode is None else mode)
+
+
+def folder_store(folder: Path) -> Store:
+    """Return a store for a folder that was named on the command line."""
+    return Store(str(folder), file_mode=DEFAULT_FILE_MODE)
+
+
+def _configured_storage() -> Any:
+    try:
+        return storages[STORAGE_ALIAS]
+    except (ImportError, InvalidStorageError, ImproperlyConfigured, TypeError) as error:
+        message = f"cannot use the setting `STORAGES[{STORAGE_ALIAS!r}]`: {error}"
+        raise ConfigurationError(message, subject=STORAGE_ALIAS) from error
+
+
+def _refuse_public(storage: FileSystemStorage, settings: Settings) -> None:
+    if not (settings.storage_options or {}).get("location"):
+        message = (
+            f"`STORAGES[{STORAGE_ALIAS!r}]` names no folder, so that backups would go to the media files"
+        )
+        raise ConfigurationError(
+            message,
+            subject=STORAGE_ALIAS,
+            hint=_SETTING_TO_WRITE,
+        )
+    location = Path(storage.location).resolve()
+    for setting, root in settings.public_roots.items():
+        if location.is_relative_to(Path(root).resolve()):
+            message = (
+                f"backups in `{location}` would be public: it lies in the folder of `{setting}`, "
+                "which web servers publish"
+            )
+            raise ConfigurationError(
+                message,
+                subject=str(location),
+                hint=(
+                    f"{_SETTING_TO_WRITE}; if nobody can download from that folder, write "
+                    "DBBACKUP_ALLOW_PUBLIC_STORAGE = True instead"
+                ),
+            )
