@@ -1,0 +1,10 @@
+"""Runs the benchmark's Django project, with dbbackup or with django-dbbackup: whichever is installed."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+    execute_from_command_line(sys.argv)

@@ -1,0 +1,24 @@
+"""Settings for both: the smallest project that can back itself up. Paths come from the environment."""
+
+import os
+from pathlib import Path
+
+SECRET_KEY = "no secrets here"
+USE_TZ = True
+MEDIA_ROOT = Path(__file__).resolve().parent / "media"
+INSTALLED_APPS = ["dbbackup"]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": Path(os.environ["BENCH_DATABASE"]).resolve(),
+    }
+}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "dbbackup": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": Path(os.environ["BENCH_STORE"]).resolve()},
+    },
+}
+DBBACKUP_SEND_EMAIL = False

@@ -1,0 +1,86 @@
+"""Measures dbbackup, django-dbbackup and the standard tools side by side: `make bench`.
+
+Every case runs in a fresh process, once per round, and the rounds go through all cases in turn, so that
+whatever else the machine does falls on everybody. Files that a case reads are in the page cache, earlier
+writes are on the disk, outputs of earlier rounds are gone.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.cases import GROUPS, Cases
+from bench.data import DATA, Dataset
+from bench.measure import Case, FailedError, Measured, measure
+from bench.peers import Peers
+from bench.report import machine, tables, write_csv
+from bench.targets import Results, table
+
+LARGER = 10
+"""`--large` measures the memory at this many times the size, too."""
+
+
+def main() -> int:
+    """Measure, print, write the CSV."""
+    options = _options()
+    peers = Peers()
+    print("machine:", ", ".join(machine()), flush=True)
+    print(peers.versions(), flush=True)
+    data = Dataset(options.scale)
+    cases = Cases(peers, data)
+    wanted = [case for name in options.only for case in cases.group(name)]
+    results = _measure(_possible([*cases.start(), *wanted], peers), options.rounds)
+    datasets = dict.fromkeys(results.cases, data)
+    if options.large:
+        larger = Dataset(options.scale * LARGER, rollback_copy=False)
+        memory = _measure(Cases(peers, larger, "large-").large(), 1)
+        datasets |= dict.fromkeys(memory.cases, larger)
+        results = Results({**results.cases, **memory.cases}, {**results.rounds, **memory.rounds})
+    print("\n".join(tables(results)))
+    print(f"\ntargets\n{table(results)}")
+    write_csv(options.csv, results, datasets, lambda case: peers.readable(case.argv))
+    print(f"\nevery round: {options.csv}")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--scale", type=float, default=0.5, help="0.5 is a database of 459 MB")
+    parser.add_argument(
+        "--only", nargs="+", choices=GROUPS, default=GROUPS, metavar="GROUP", help=", ".join(GROUPS)
+    )
+    parser.add_argument("--large", action="store_true", help="the memory at ten times the size, too")
+    parser.add_argument("--csv", type=Path, default=Path("bench/results/sqlite.csv"))
+    return parser.parse_args()
+
+
+def _possible(cases: Iterable[Case], peers: Peers) -> list[Case]:
+    possible = []
+    for case in cases:
+        lacking = [tool for tool in case.tools if tool in peers.missing]
+        if lacking:
+            print(f"left out: {case.id}, because {' and '.join(lacking)} is not installed", flush=True)
+        else:
+            possible.append(case)
+    return possible
+
+
+def _measure(cases: Iterable[Case], count: int) -> Results:
+    log = DATA / "last-command.log"
+    by_id = {case.id: case for case in cases}
+    rounds: dict[str, list[Measured]] = {case_id: [] for case_id in by_id}
+    for number in range(1, count + 1):
+        for case_id, case in by_id.items():
+            took = measure(case, log)
+            rounds[case_id].append(took)
+            print(f"round {number}: {case_id:32} {took.seconds:8.3f} s {took.peak_kib:>8} KiB", flush=True)
+    return Results(by_id, rounds)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except FailedError as error:
+        sys.exit(f"error: {error}")
