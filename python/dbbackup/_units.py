@@ -16,7 +16,7 @@ def human_bytes(count: int) -> str:
 
 def human_seconds(seconds: float) -> str:
     """Return a duration with the two units that matter: ``0.2 s``, ``42 s``, ``3 min 20 s``."""
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{max(seconds, 0):.1f} s"
     whole = round(seconds)
     if whole < 60:

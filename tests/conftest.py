@@ -1,0 +1,68 @@
+"""Worlds for the tests: a project in a folder of its own, and commands called in this process."""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+from pytest_django import Settings
+
+from tests.project import Project
+
+Call = Callable[..., str]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project with one database, in which nothing is yet."""
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture
+def two_databases(tmp_path: Path) -> Project:
+    """A project with the databases ``default`` and ``second``."""
+    return Project(tmp_path / "project", {"default": "db.sqlite3", "second": "second.sqlite3"})
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Path]:
+    """The file of ``default`` in this process; ``second`` is beside it. Neither exists yet."""
+    folder = tmp_path / "databases"
+    folder.mkdir()
+    names = {alias: connections[alias].settings_dict["NAME"] for alias in connections}
+    for alias in connections:
+        connections[alias].settings_dict["NAME"] = str(folder / f"{alias}.sqlite3")
+    yield folder / "default.sqlite3"
+    for alias, name in names.items():
+        connections[alias].close()
+        connections[alias].settings_dict["NAME"] = name
+
+
+@pytest.fixture
+def store(tmp_path: Path, settings: Settings) -> Path:
+    """The folder of ``STORAGES["dbbackup"]`` in this process. It does not exist yet."""
+    location = tmp_path / "backups"
+    settings.STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        "dbbackup": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(location)},
+        },
+    }
+    settings.DBBACKUP_HOSTNAME = "host"
+    return location
+
+
+@pytest.fixture
+def call(database: Path, store: Path) -> Call:
+    """Call a command on `database` and `store` in this process; return its standard output."""
+
+    def run(command: str, *arguments: str, **options: object) -> str:
+        out = io.StringIO()
+        call_command(command, *arguments, stdout=out, **options)
+        return out.getvalue()
+
+    return run
