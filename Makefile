@@ -61,7 +61,7 @@ gen-check: gen ## check that docs/reference is up to date
 	test -z "$$new" || { echo "not committed: $$new" >&2; exit 1; }
 
 docs: $(VENV)/.docs ## build the documentation into site/, and the crates'
-	$(PY) -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --workspace --lib
 
 sdist-check: $(VENV)/.dev ## build the source distribution, install it alone and run it
