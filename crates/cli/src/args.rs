@@ -1,0 +1,255 @@
+//! Arguments exactly as typed; nothing is read or resolved here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Back up databases, and restore them so that a failure cannot destroy what is there.
+#[derive(Debug, Parser)]
+#[command(name = "dbbackup", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+
+    /// Print one JSON object on standard output, and progress as JSON lines on standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Print errors only
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+
+    /// Read this file instead of ./dbbackup.toml or $XDG_CONFIG_HOME/dbbackup/dbbackup.toml
+    #[arg(long, global = true, value_name = "FILE", env = "DBBACKUP_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Back up one or several databases into a store
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup(BackupArgs),
+    /// Restore a backup into a database: all of it, or nothing
+    #[command(after_help = RESTORE_EXAMPLES)]
+    Restore(RestoreArgs),
+    /// List the whole backups of a store, oldest first
+    #[command(after_help = LIST_EXAMPLES)]
+    List(ListArgs),
+    /// Read backups to their end and prove that they are whole
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
+    /// Delete old backups, exactly those that are meant
+    #[command(after_help = PRUNE_EXAMPLES)]
+    Prune(PruneArgs),
+    /// Tell what this build can do
+    #[command(hide = true)]
+    Features,
+    /// Write a database's pages to standard output (the Django app's child)
+    #[command(hide = true)]
+    SqliteDump(ChildArgs),
+    /// Load a database's pages from standard input (the Django app's child)
+    #[command(hide = true)]
+    SqliteLoad(ChildArgs),
+}
+
+/// `dbbackup backup`
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// Databases: names in dbbackup.toml, or URLs such as sqlite:////srv/shop.sqlite3
+    #[arg(required = true, value_name = "DATABASE")]
+    pub databases: Vec<String>,
+
+    /// Store: a folder, or a name in dbbackup.toml
+    #[arg(long, value_name = "STORE")]
+    pub to: String,
+
+    /// Name of the database in the store [default: its key in dbbackup.toml, or the URL's last part]
+    #[arg(long)]
+    pub name: Option<String>,
+
+    /// Compression
+    #[arg(long, value_enum, default_value_t = Compress::Zstd)]
+    pub compress: Compress,
+
+    /// Encrypt for a key: openpgp:KEY or age:RECIPIENT (not in this version)
+    #[arg(long, value_name = "HOW")]
+    pub encrypt: Option<String>,
+
+    /// File name in the store; one that exists is an error [default: made from name, server and time]
+    #[arg(long, short = 'o', value_name = "NAME")]
+    pub output: Option<String>,
+
+    /// This server's name [default: the host name]
+    #[arg(long, value_name = "NAME")]
+    pub server: Option<String>,
+
+    /// Options for all that do the work.
+    #[command(flatten)]
+    pub work: WorkArgs,
+}
+
+/// `dbbackup restore`
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// A backup's name in the store, or without --from a local file [default: the newest]
+    #[arg(value_name = "BACKUP", required_unless_present = "from")]
+    pub backup: Option<String>,
+
+    /// Store: a folder, or a name in dbbackup.toml
+    #[arg(long, value_name = "STORE")]
+    pub from: Option<String>,
+
+    /// Database to restore into; it never chooses the backup
+    #[arg(long, value_name = "DATABASE")]
+    pub into: String,
+
+    /// Take the newest backup of this name
+    #[arg(long, conflicts_with = "backup")]
+    pub name: Option<String>,
+
+    /// Take only backups that this server made
+    #[arg(long, value_name = "NAME", conflicts_with = "backup")]
+    pub server: Option<String>,
+
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// Options for all that do the work.
+    #[command(flatten)]
+    pub work: WorkArgs,
+}
+
+/// `dbbackup list`
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Store: a folder, or a name in dbbackup.toml
+    pub store: String,
+
+    /// Only backups of this database
+    #[arg(long)]
+    pub name: Option<String>,
+
+    /// Safety backups too, which were made before a restore
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `dbbackup verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Store: a folder, or a name in dbbackup.toml
+    pub store: String,
+
+    /// Backups [default: the newest of each name, server and kind]
+    #[arg(value_name = "BACKUP")]
+    pub backups: Vec<String>,
+
+    /// Every backup of the store
+    #[arg(long, conflicts_with = "backups")]
+    pub all: bool,
+}
+
+/// `dbbackup prune`
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Store: a folder, or a name in dbbackup.toml
+    pub store: String,
+
+    /// Backups to keep of each database [default: keep_last under [retention] in dbbackup.toml]
+    #[arg(long, value_name = "N")]
+    pub keep_last: Option<usize>,
+
+    /// Databases [default: those of dbbackup.toml, or the store's only one]
+    #[arg(long)]
+    pub name: Vec<String>,
+
+    /// Only backups that this server made [default: this host]
+    #[arg(long, value_name = "NAME")]
+    pub server: Option<String>,
+
+    /// Say what would go and why; delete nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// The Django app's child.
+#[derive(Debug, Args)]
+pub struct ChildArgs {
+    /// Path of the database file
+    pub path: PathBuf,
+
+    /// Options for all that do the work.
+    #[command(flatten)]
+    pub work: WorkArgs,
+}
+
+/// Options of verbs that read or write a database.
+#[derive(Debug, Args)]
+pub struct WorkArgs {
+    /// Seconds to wait for a lock that somebody holds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub lock_timeout: u32,
+
+    /// Folder for a temporary copy, where one cannot be avoided [default: the system's]
+    #[arg(long, value_name = "FOLDER")]
+    pub tmp_dir: Option<PathBuf>,
+}
+
+/// How to compress.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Compress {
+    /// Fast and small
+    Zstd,
+    /// For tools that know nothing else
+    Gzip,
+    /// Not at all
+    None,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dbbackup backup sqlite:////srv/shop.sqlite3 --to /var/backups
+  dbbackup list /var/backups
+  dbbackup restore --from /var/backups --into sqlite:////srv/shop.sqlite3
+  dbbackup verify /var/backups --all
+  dbbackup prune /var/backups --keep-last 7 --dry-run
+
+Every verb explains itself: dbbackup backup --help";
+
+const BACKUP_EXAMPLES: &str = "\
+A URL with three slashes is relative (sqlite:///shop.sqlite3), with four absolute.
+
+Examples:
+  dbbackup backup sqlite:///shop.sqlite3 --to backups
+  dbbackup backup shop blog --to nightly            names from dbbackup.toml
+  dbbackup backup shop --to nightly --compress gzip --json";
+
+const RESTORE_EXAMPLES: &str = "\
+The target is untouched until the whole backup was read and proven; then it changes in one step.
+
+Examples:
+  dbbackup restore --from backups --into sqlite:///shop.sqlite3
+  dbbackup restore shop-web-2026-11-22-101500.sqlite3.zst --from backups --into shop
+  dbbackup restore ./copy.sqlite3.gz --into sqlite:///shop.sqlite3 --yes";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  dbbackup list backups
+  dbbackup list backups --name shop --json";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  dbbackup verify backups
+  dbbackup verify backups shop-web-2026-11-22-101500.sqlite3.zst
+  dbbackup verify backups --all --json";
+
+const PRUNE_EXAMPLES: &str = "\
+Keeps N backups of each database of one server, whatever their compression, and never deletes the newest.
+
+Examples:
+  dbbackup prune backups --keep-last 7 --dry-run
+  dbbackup prune backups --keep-last 7 --name shop --server web-1";

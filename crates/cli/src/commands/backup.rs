@@ -1,0 +1,115 @@
+//! `dbbackup backup`
+
+use dbbackup::store::Existing;
+use dbbackup::{
+    Backup, BackupName, Cancel, Catalogue, Compression, Error, ErrorKind, Local, Naming, Receipt, Result, backup,
+};
+use serde_json::{Value, json};
+
+use super::{naming, run as surroundings};
+use crate::args::{Arguments, BackupArgs, Compress};
+use crate::config::Config;
+use crate::exit_code;
+use crate::place::{Database, store};
+use crate::progress;
+use crate::render::{Output, error_object, receipt_line, receipt_object};
+
+pub(crate) fn run(verb: &BackupArgs, arguments: &Arguments, output: &Output, cancel: &Cancel) -> Result<u8> {
+    let config = Config::read(arguments.config.as_deref())?;
+    let databases = verb.resolve(&config)?;
+    let store = store(&verb.to, &config)?;
+    let aliases: Vec<String> = databases.iter().map(|database| database.alias.clone()).collect();
+    let naming = naming(&config, &aliases, verb.server.as_deref())?;
+
+    let (mut done, mut failed): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
+    for database in &databases {
+        match verb.one(database, &store, &naming, output, cancel) {
+            Ok(receipt) => {
+                output.line(&receipt_line(&database.alias, &receipt));
+                receipt.notes.iter().for_each(|note| output.note(note));
+                done.push(receipt_object(&receipt));
+            }
+            Err(error) if databases.len() == 1 || error.kind() == ErrorKind::Interrupted => return Err(error),
+            Err(error) => {
+                if !output.is_json() {
+                    output.error(&error);
+                }
+                failed.push(json!({ "database": database.alias, "error": error_object(&error) }));
+            }
+        }
+    }
+    let code = if failed.is_empty() { exit_code::DONE } else { exit_code::SOME_FAILED };
+    output.object(&json!({ "backups": done, "failed": failed }));
+    Ok(code)
+}
+
+impl BackupArgs {
+    fn resolve(&self, config: &Config) -> Result<Vec<Database>> {
+        if let Some(how) = &self.encrypt {
+            return Err(Error::new(ErrorKind::Unsupported, format!("cannot encrypt (`{how}`): not in this version"))
+                .hint("leave --encrypt out, and encrypt what the store holds yourself"));
+        }
+        let mut databases = Vec::new();
+        for typed in &self.databases {
+            databases.push(Database::resolve(typed, config)?);
+        }
+        if databases.len() > 1 {
+            if self.name.is_some() || self.output.is_some() {
+                return Err(Error::new(ErrorKind::Config, "cannot give one name to several databases")
+                    .hint("back them up one by one, or leave --name and --output out"));
+            }
+            let mut names: Vec<&str> = databases.iter().map(|database| database.alias.as_str()).collect();
+            names.sort_unstable();
+            if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+                return Err(Error::new(ErrorKind::Config, format!("cannot tell two databases named `{}` apart", pair[0]))
+                    .hint("back them up one by one, each with its own --name"));
+            }
+        }
+        if let (Some(name), Some(database)) = (&self.name, databases.first_mut()) {
+            database.alias.clone_from(name);
+        }
+        Ok(databases)
+    }
+
+    fn one(&self, database: &Database, store: &Local, naming: &Naming, output: &Output, cancel: &Cancel) -> Result<Receipt> {
+        let source_id = database.source_id();
+        require_same_source(database, &source_id, store, naming)?;
+        let request = Backup {
+            name: match &self.output {
+                Some(name) => BackupName::Given { name: name.clone(), existing: Existing::Refuse },
+                None => BackupName::Generated { naming, extension: "sqlite3" },
+            },
+            alias: database.alias.clone(),
+            database: database.own_name(),
+            servername: naming.servername.clone(),
+            source_id: Some(source_id),
+            compression: match self.compress {
+                Compress::Zstd => Compression::Zstd,
+                Compress::Gzip => Compression::Gzip,
+                Compress::None => Compression::None,
+            },
+            metadata: Database::metadata(),
+        };
+        let progress = progress::listener(output, &database.alias);
+        let run = surroundings(Some(&self.work), progress, cancel);
+        backup(&request, &mut database.sqlite(&self.work), store, &run)
+    }
+}
+
+/// Fails if this server's backups of that name are of another database: retention would mix them.
+fn require_same_source(database: &Database, source_id: &str, store: &Local, naming: &Naming) -> Result<()> {
+    let catalogue = match Catalogue::read(store, naming) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        result => result?,
+    };
+    let other = catalogue.backups.iter().rev().find(|backup| {
+        let record = backup.manifest.dbbackup.as_ref();
+        let is_other = record.and_then(|record| record.source_id.as_deref()).is_some_and(|id| id != source_id);
+        is_other && backup.alias.as_deref() == Some(&database.alias) && backup.is_of(&naming.servername)
+    });
+    let Some(other) = other else { return Ok(()) };
+    let what = format!("cannot use the name `{}` for `{}`", database.alias, database.path.display());
+    Err(Error::new(ErrorKind::Config, format!("{what}: the store has backups of another database under it (`{}`)", other.name))
+        .subject(&database.alias)
+        .hint("give this one another name: --name NAME"))
+}

@@ -1,0 +1,70 @@
+//! `dbbackup prune`
+
+use dbbackup::manifest::Kind;
+use dbbackup::retention::{Plan, Policy};
+use dbbackup::{Catalogue, Error, ErrorKind, Local, Naming, Prune, Result, Scope, prune};
+use serde_json::{Value, json};
+
+use super::restore::only_name;
+use super::naming;
+use crate::args::{Arguments, PruneArgs};
+use crate::config::Config;
+use crate::exit_code;
+use crate::place::store;
+use crate::render::Output;
+
+pub(crate) fn run(verb: &PruneArgs, arguments: &Arguments, output: &Output) -> Result<u8> {
+    let config = Config::read(arguments.config.as_deref())?;
+    let keep_last = verb.keep_last.or(config.retention.keep_last).ok_or_else(|| {
+        Error::new(ErrorKind::Config, "cannot prune without knowing how many to keep")
+            .hint("give --keep-last N, or keep_last under [retention] in dbbackup.toml")
+    })?;
+    let naming = naming(&config, &verb.name, verb.server.as_deref())?;
+    let store = store(&verb.store, &config)?;
+    let mut objects = Vec::new();
+    for alias in verb.names(&config, &store, &naming)? {
+        for kind in [Kind::Database, Kind::Media] {
+            let scope = Scope { alias: alias.clone(), kind, database: None };
+            let policy = Policy::keep_last(keep_last);
+            let request = Prune { scope: &scope, servername: &naming.servername, policy, dry_run: verb.dry_run };
+            let plan = prune(&request, &store, &naming, |_| false)?;
+            if !plan.decisions.is_empty() || plan.other_servers > 0 {
+                print(&alias, &plan, verb.dry_run, output);
+                objects.push(object(&alias, kind, &plan));
+            }
+        }
+    }
+    output.object(&json!({ "dry_run": verb.dry_run, "pruned": objects }));
+    Ok(exit_code::DONE)
+}
+
+impl PruneArgs {
+    fn names(&self, config: &Config, store: &Local, naming: &Naming) -> Result<Vec<String>> {
+        if !self.name.is_empty() {
+            return Ok(self.name.clone());
+        }
+        if !config.databases.is_empty() {
+            return Ok(config.databases.keys().cloned().collect());
+        }
+        only_name(&Catalogue::read(store, naming)?, &self.store).map(|name| vec![name])
+    }
+}
+
+fn print(alias: &str, plan: &Plan, dry_run: bool, output: &Output) {
+    let (delete, keep) = if dry_run { ("would delete", "would keep  ") } else { ("deleted", "kept   ") };
+    for decision in &plan.decisions {
+        let word = if decision.is_deletion() { delete } else { keep };
+        output.line(&format!("{word}  {}  ({})", decision.name, decision.verdict));
+    }
+    if plan.other_servers > 0 {
+        output.note(&format!("{} backups of `{alias}` by other servers were left alone", plan.other_servers));
+    }
+}
+
+fn object(alias: &str, kind: Kind, plan: &Plan) -> Value {
+    let decisions = plan.decisions.iter().map(|decision| {
+        json!({ "name": decision.name, "delete": decision.is_deletion(), "reason": decision.verdict.to_string() })
+    });
+    let decisions: Vec<Value> = decisions.collect();
+    json!({ "alias": alias, "kind": kind.id(), "decisions": decisions, "other_servers": plan.other_servers })
+}

@@ -1,0 +1,104 @@
+//! `dbbackup restore`
+
+use std::collections::BTreeSet;
+
+use dbbackup::manifest::Kind;
+use dbbackup::units::ByteSize;
+use dbbackup::{Cancel, Catalogue, Error, ErrorKind, Listed, Local, Naming, Result, Scope, restore};
+
+use super::{naming, run as surroundings};
+use crate::args::{Arguments, RestoreArgs};
+use crate::ask::{Answer, may_replace};
+use crate::config::Config;
+use crate::exit_code;
+use crate::place::{Database, local_file, store};
+use crate::progress;
+use crate::render::{Output, report_object, seconds};
+
+pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, cancel: &Cancel) -> Result<u8> {
+    let config = Config::read(arguments.config.as_deref())?;
+    let target = Database::resolve(&verb.into, &config)?;
+    let given: Vec<String> = verb.name.iter().cloned().collect();
+    let naming = naming(&config, &given, None)?;
+    let (store, backup) = verb.choose(&config, &naming)?;
+    require_engine(&backup)?;
+
+    let is_there = target.path.metadata().is_ok_and(|there| there.len() > 0);
+    if is_there && !verb.yes {
+        match may_replace(&target.path, &backup)? {
+            Answer::Yes => {}
+            Answer::No => {
+                output.note("nothing was changed");
+                return Ok(exit_code::DECLINED);
+            }
+            Answer::Nobody => {
+                output.note("nobody is there to answer, so nothing was changed; --yes goes on without asking");
+                return Ok(exit_code::DECLINED);
+            }
+        }
+    }
+
+    let progress = progress::listener(output, &target.alias);
+    let run = surroundings(Some(&verb.work), progress, cancel);
+    let report = restore(&backup.name, &mut target.sqlite(&verb.work), &store, &run)?;
+    drop(run);
+    let size = ByteSize(report.plain_bytes);
+    let took = seconds(report.duration);
+    output.line(&format!("{}: restored {} ({size} in {took})", target.path.display(), report.name));
+    report.notes.iter().for_each(|note| output.note(note));
+    output.object(&report_object(&report));
+    Ok(exit_code::DONE)
+}
+
+impl RestoreArgs {
+    /// Finds the backup that is meant; `--into` has no say in it.
+    fn choose(&self, config: &Config, naming: &Naming) -> Result<(Local, Listed)> {
+        let Some(from) = &self.from else {
+            let path = self.backup.as_deref().unwrap_or_default();
+            let (store, name) = local_file(path)?;
+            let backup = Catalogue::find(&store, &name, naming)?;
+            return Ok((store, backup));
+        };
+        let store = store(from, config)?;
+        if let Some(name) = &self.backup {
+            let backup = Catalogue::find(&store, name, naming)?;
+            return Ok((store, backup));
+        }
+        let catalogue = Catalogue::read(&store, naming)?;
+        let alias = match &self.name {
+            Some(name) => name.clone(),
+            None => only_name(&catalogue, from)?,
+        };
+        let scope = Scope { alias, kind: Kind::Database, database: None };
+        let backup = catalogue.newest(&scope, self.server.as_deref(), &naming.servername)?.clone();
+        Ok((store, backup))
+    }
+}
+
+/// Returns the one name that the store has backups of.
+pub(super) fn only_name(catalogue: &Catalogue, store: &str) -> Result<String> {
+    let names: BTreeSet<&str> = catalogue.backups.iter().filter_map(|backup| backup.alias.as_deref()).collect();
+    match Vec::from_iter(names).as_slice() {
+        [name] => Ok((*name).to_owned()),
+        [] if catalogue.backups.is_empty() => {
+            Err(Error::new(ErrorKind::NotFound, format!("cannot find a backup in `{store}`: it holds none")).subject(store))
+        }
+        [] => Err(Error::new(ErrorKind::NotFound, format!("cannot tell whose the backups in `{store}` are"))
+            .subject(store)
+            .hint("say whose with --name NAME")),
+        names => Err(Error::new(ErrorKind::Config, format!("cannot choose: `{store}` holds backups of several databases"))
+            .subject(store)
+            .hint(format!("say which with --name: {}", names.join(", ")))),
+    }
+}
+
+/// Fails for a backup that another kind of database made.
+fn require_engine(backup: &Listed) -> Result<()> {
+    match backup.manifest.engine() {
+        Some(engine) if !engine.contains("sqlite") && !engine.contains("spatialite") => {
+            let message = format!("cannot restore `{}` into a SQLite database: it is of `{engine}`", backup.name);
+            Err(Error::new(ErrorKind::Refused, message).subject(&backup.name))
+        }
+        _ => Ok(()),
+    }
+}

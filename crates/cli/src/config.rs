@@ -1,0 +1,115 @@
+//! `dbbackup.toml`: databases, stores and retention by name. Unknown keys are errors.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use dbbackup::{Error, ErrorKind, Result};
+use fs_err as fs;
+use serde::Deserialize;
+
+/// The file, parsed; empty where there is none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// `[databases.NAME]`
+    #[serde(default)]
+    pub(crate) databases: BTreeMap<String, DatabaseEntry>,
+    /// `[stores.NAME]`
+    #[serde(default)]
+    pub(crate) stores: BTreeMap<String, StoreEntry>,
+    /// `[retention]`
+    #[serde(default)]
+    pub(crate) retention: Retention,
+}
+
+/// One database.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DatabaseEntry {
+    /// `sqlite:////srv/shop.sqlite3`
+    pub(crate) url: String,
+    /// File with the password, for databases that have one.
+    pub(crate) password_file: Option<PathBuf>,
+    /// Tables to leave out.
+    #[serde(default)]
+    pub(crate) exclude: Vec<String>,
+}
+
+/// One store.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoreEntry {
+    /// A folder, or a URL.
+    pub(crate) url: String,
+}
+
+/// What `prune` keeps.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Retention {
+    /// Newest backups of each database.
+    pub(crate) keep_last: Option<usize>,
+}
+
+impl Config {
+    /// Reads `given`, else `./dbbackup.toml`, else the user's; none of them there is an empty configuration.
+    pub(crate) fn read(given: Option<&Path>) -> Result<Self> {
+        if let Some(path) = given {
+            return Self::parse(path, &fs::read_to_string(path).map_err(|source| unreadable(path, source))?);
+        }
+        for path in [Some(PathBuf::from("dbbackup.toml")), of_user()].into_iter().flatten() {
+            match fs::read_to_string(&path) {
+                Ok(text) => return Self::parse(&path, &text),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unreadable(&path, error)),
+            }
+        }
+        Ok(Self::default())
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|source: toml::de::Error| {
+            let error = Error::new(ErrorKind::Config, format!("cannot use `{}`", path.display())).subject(path.display());
+            match unknown_key(source.message()) {
+                Some(hint) => error.because(source).hint(hint),
+                None => error.because(source),
+            }
+        })
+    }
+}
+
+/// Finds the nearest known key in serde's ``unknown field `ur`, expected one of `url`, …``.
+fn unknown_key(message: &str) -> Option<String> {
+    let names: Vec<&str> = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2).collect();
+    let (unknown, known) = names.split_first()?;
+    nearest(unknown, known.iter().copied()).map(|name| format!("did you mean `{name}`?"))
+}
+
+/// Returns the known name that somebody who typed `name` most likely meant.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |candidate: &str| strsim::jaro_winkler(name, candidate);
+    known.filter(|candidate| likeness(candidate) > 0.7).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+}
+
+fn of_user() -> Option<PathBuf> {
+    let folder = std::env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let folder = folder.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")))?;
+    Some(folder.join("dbbackup").join("dbbackup.toml"))
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> Error {
+    Error::new(ErrorKind::Config, format!("cannot read `{}`", path.display())).subject(path.display()).because(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_the_nearest() {
+        let error = Config::parse(Path::new("x.toml"), "[databases.shop]\nurll = 'a'").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(error.advice(), Some("did you mean `url`?"));
+        assert!(Config::parse(Path::new("x.toml"), "[retention]\nkeep_last = 3").is_ok());
+    }
+}

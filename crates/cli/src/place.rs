@@ -1,0 +1,196 @@
+//! Databases and stores: from what was typed to the engine's own.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dbbackup::name::stem;
+use dbbackup::source::sqlite::Sqlite;
+use dbbackup::{Error, ErrorKind, Local, Result};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::args::WorkArgs;
+use crate::config::{Config, nearest};
+
+/// A database that was named on the command line.
+#[derive(Debug)]
+pub(crate) struct Database {
+    /// Its name in the store.
+    pub(crate) alias: String,
+    /// The file.
+    pub(crate) path: PathBuf,
+}
+
+impl Database {
+    /// Resolves a name of `dbbackup.toml` or a URL.
+    pub(crate) fn resolve(typed: &str, config: &Config) -> Result<Self> {
+        if let Some(entry) = config.databases.get(typed) {
+            if !entry.exclude.is_empty() {
+                return Err(Error::new(ErrorKind::Unsupported, format!("cannot exclude tables of `{typed}`"))
+                    .hint("this version backs up SQLite databases whole; remove `exclude`"));
+            }
+            if entry.password_file.is_some() {
+                return Err(Error::new(ErrorKind::Config, format!("cannot use `password_file` for `{typed}`"))
+                    .hint("a SQLite database has no password"));
+            }
+            return Ok(Self { alias: typed.to_owned(), path: sqlite_path(&entry.url)? });
+        }
+        if !typed.contains("://") {
+            let known = nearest(typed, config.databases.keys().map(String::as_str));
+            let hint = known.map_or("name one of dbbackup.toml, or give a URL: sqlite:///file".to_owned(), |known| {
+                format!("did you mean `{known}`?")
+            });
+            return Err(Error::new(ErrorKind::Config, format!("cannot find database `{typed}`")).subject(typed).hint(hint));
+        }
+        let path = sqlite_path(typed)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Self { alias: stem(&name).to_owned(), path })
+    }
+
+    /// Returns the engine's source and target for it.
+    pub(crate) fn sqlite(&self, work: &WorkArgs) -> Sqlite {
+        Sqlite::new(&self.path).with_lock_timeout(Duration::from_secs(work.lock_timeout.into()))
+    }
+
+    /// Returns the database's own name: the file without folder and ending.
+    pub(crate) fn own_name(&self) -> String {
+        stem(&self.path.file_name().unwrap_or_default().to_string_lossy()).to_owned()
+    }
+
+    /// Returns what tells this database from another of the same name: SHA-256 of host, port and absolute
+    /// path; a file has neither host nor port.
+    pub(crate) fn source_id(&self) -> String {
+        let path = std::fs::canonicalize(&self.path).or_else(|_| std::path::absolute(&self.path));
+        let mut digest = Sha256::new();
+        digest.update(b"sqlite\0\0\0");
+        digest.update(path.as_deref().unwrap_or(&self.path).as_os_str().as_encoded_bytes());
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Returns the manifest's top level: what a Django project would write, so that it can restore the backup.
+    pub(crate) fn metadata() -> Map<String, Value> {
+        let metadata = json!({
+            "engine": "django.db.backends.sqlite3",
+            "connector": "dbbackup.db.sqlite.SqliteBackupConnector",
+        });
+        metadata.as_object().cloned().unwrap_or_default()
+    }
+}
+
+/// Resolves a name of `dbbackup.toml`, a folder or a URL.
+pub(crate) fn store(typed: &str, config: &Config) -> Result<Local> {
+    let place = config.stores.get(typed).map_or(typed, |entry| entry.url.as_str());
+    match place.split_once("://") {
+        None => Ok(Local::new(place)),
+        Some(("file", path)) => Ok(Local::new(percent_decoded(path)?)),
+        Some(("s3" | "gs" | "azblob" | "sftp", _)) => {
+            Err(Error::new(ErrorKind::Unsupported, format!("cannot use store `{place}`: only folders work in this version"))
+                .subject(place)
+                .hint("back up into a folder, and copy that"))
+        }
+        Some((scheme, _)) => Err(Error::new(ErrorKind::Config, format!("cannot use store `{place}`: unknown `{scheme}://`"))
+            .subject(place)
+            .hint("a store is a folder, or a name in dbbackup.toml")),
+    }
+}
+
+/// Splits a local file into the store that is its folder and its name there.
+pub(crate) fn local_file(path: &str) -> Result<(Local, String)> {
+    let path = Path::new(path);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some(name) => Ok((Local::new(folder), name.to_owned())),
+        None => Err(Error::new(ErrorKind::Config, format!("cannot use `{}` as a backup", path.display()))),
+    }
+}
+
+/// Returns this host's name.
+pub(crate) fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Reads `sqlite:///relative` and `sqlite:////absolute`, percent-decoded.
+fn sqlite_path(url: &str) -> Result<PathBuf> {
+    let bad = |why: &str, hint: &str| Error::new(ErrorKind::Config, format!("cannot use `{url}`: {why}")).subject(url).hint(hint);
+    match url.split_once("://") {
+        Some(("sqlite", rest)) => {
+            let path = rest.strip_prefix('/').filter(|path| !path.is_empty());
+            let hint = "three slashes for a relative path (sqlite:///shop.sqlite3), four for an absolute one";
+            let path = path.ok_or_else(|| bad("no path", hint))?;
+            if path == ":memory:" {
+                return Err(bad("a database in memory belongs to its process", "give a file"));
+            }
+            percent_decoded(path)
+        }
+        Some((scheme @ ("postgresql" | "postgres" | "mysql" | "mariadb" | "mongodb"), _)) => {
+            // The URL may hold a password, so it is not repeated.
+            Err(Error::new(ErrorKind::Unsupported, format!("cannot back up `{scheme}://` databases"))
+                .hint("this version knows SQLite only"))
+        }
+        _ => Err(bad("no such kind of database", "this version knows sqlite:///file")),
+    }
+}
+
+fn percent_decoded(text: &str) -> Result<PathBuf> {
+    use std::os::unix::ffi::OsStringExt as _;
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        if first != b'%' {
+            bytes.push(first);
+            continue;
+        }
+        let digits = rest.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|&byte| byte != 0);
+        bytes.push(byte.ok_or_else(|| {
+            Error::new(ErrorKind::Config, format!("cannot use `{text}`: `%` without two hexadecimal digits"))
+                .hint("write a `%` as `%25`")
+        })?);
+        rest = &rest[2..];
+    }
+    Ok(PathBuf::from(std::ffi::OsString::from_vec(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_relative_with_three_slashes_and_absolute_with_four() {
+        for (url, path) in [
+            ("sqlite:///shop.sqlite3", "shop.sqlite3"),
+            ("sqlite:////srv/shop.sqlite3", "/srv/shop.sqlite3"),
+            ("sqlite:////srv/a%20b%3F%23%25.db", "/srv/a b?#%.db"),
+        ] {
+            assert_eq!(sqlite_path(url).unwrap(), Path::new(path));
+        }
+        for (url, kind) in [
+            ("sqlite://shop", ErrorKind::Config),
+            ("sqlite:///", ErrorKind::Config),
+            ("sqlite:///:memory:", ErrorKind::Config),
+            ("sqlite:///%zz", ErrorKind::Config),
+            ("oracle://x", ErrorKind::Config),
+            ("postgresql://user:canary@host/db", ErrorKind::Unsupported),
+        ] {
+            let error = sqlite_path(url).unwrap_err();
+            assert_eq!(error.kind(), kind, "{url}");
+            assert!(!format!("{error:?}").contains("canary"));
+        }
+    }
+
+    #[test]
+    fn a_mistyped_name_gets_a_hint() {
+        let config: Config = toml::from_str("[databases.shop]\nurl = 'sqlite:///a.db'").unwrap();
+        assert_eq!(Database::resolve("shop", &config).unwrap().path, Path::new("a.db"));
+        assert_eq!(Database::resolve("shpo", &config).unwrap_err().advice(), Some("did you mean `shop`?"));
+    }
+
+    #[test]
+    fn remote_stores_are_unsupported_and_unknown_ones_wrong() {
+        let config = Config::default();
+        assert_eq!(store("s3://bucket", &config).unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(store("nfs://host", &config).unwrap_err().kind(), ErrorKind::Config);
+        assert_eq!(store("file:///a%20b", &config).unwrap().root(), Path::new("/a b"));
+    }
+}

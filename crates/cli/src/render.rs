@@ -1,0 +1,153 @@
+//! Text and JSON for people and programs; nothing else prints.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use dbbackup::units::ByteSize;
+use dbbackup::{Error, Receipt, Report};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Unit};
+use serde_json::{Value, json};
+
+/// Where results go.
+pub(crate) struct Output {
+    json: bool,
+    quiet: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Prints a line for people. A closed pipe is no error: nobody reads on.
+    pub(crate) fn line(&self, text: &str) {
+        if !self.json && !self.quiet {
+            let _closed = writeln!(io::stdout(), "{text}");
+        }
+    }
+
+    /// Prints a line that a quiet run needs too: what was asked for.
+    pub(crate) fn result(&self, text: &str) {
+        if !self.json {
+            let _closed = writeln!(io::stdout(), "{text}");
+        }
+    }
+
+    /// Prints the one object for programs.
+    pub(crate) fn object(&self, value: &Value) {
+        if self.json {
+            let _closed = writeln!(io::stdout(), "{value:#}");
+        }
+    }
+
+    /// Prints a remark on standard error.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.json && !self.quiet {
+            let _closed = writeln!(io::stderr(), "note: {text}");
+        }
+    }
+
+    /// Prints an error: one object on standard output for programs, text on standard error for people.
+    pub(crate) fn error(&self, error: &Error) {
+        self.object(&json!({ "error": error_object(error) }));
+        if !self.json {
+            let _closed = writeln!(io::stderr(), "error: {}", error_text(error));
+        }
+    }
+}
+
+/// Returns an error's lines: what, and what to do.
+pub(crate) fn error_text(error: &Error) -> String {
+    match error.advice() {
+        Some(hint) => format!("{error}\nhint: {hint}"),
+        None => error.to_string(),
+    }
+}
+
+/// Returns an error for programs.
+pub(crate) fn error_object(error: &Error) -> Value {
+    let mut object = json!(error.to_report());
+    object["exit_code"] = json!(error.kind().info().exit_code);
+    object
+}
+
+/// Returns a backup's line.
+pub(crate) fn receipt_line(alias: &str, receipt: &Receipt) -> String {
+    let record = &receipt.record;
+    let (plain, stored) = (ByteSize(record.plain_bytes), ByteSize(record.stored_bytes));
+    format!("{alias}: stored {} ({plain} -> {stored} in {})", receipt.name, seconds(receipt.duration))
+}
+
+/// Returns a backup for programs.
+pub(crate) fn receipt_object(receipt: &Receipt) -> Value {
+    let mut object = json!(receipt.record);
+    object["name"] = json!(receipt.name);
+    object["seconds"] = json!(receipt.duration.as_secs_f64());
+    object["notes"] = json!(receipt.notes);
+    object
+}
+
+/// Returns a restore or verification for programs.
+pub(crate) fn report_object(report: &Report) -> Value {
+    json!({
+        "name": report.name,
+        "plain_bytes": report.plain_bytes,
+        "stored_bytes": report.stored_bytes,
+        "proof": report.proof,
+        "seconds": report.duration.as_secs_f64(),
+        "notes": report.notes,
+    })
+}
+
+/// Returns a duration as people say it: `0.24 s`, `75 s`, `12 min`.
+pub(crate) fn seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    match seconds {
+        _ if seconds < 9.995 => format!("{seconds:.2} s"),
+        _ if seconds < 600.0 => format!("{seconds:.0} s"),
+        _ => format!("{:.0} min", seconds / 60.0),
+    }
+}
+
+/// Returns a moment in local time.
+pub(crate) fn local_time(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// Returns how long ago something was: `5 minutes ago`.
+pub(crate) fn age(at: Timestamp, now: Timestamp) -> String {
+    let seconds = now.since(at).and_then(|span| span.total(Unit::Second)).unwrap_or(0.0);
+    for (unit, length) in [("day", 86_400.0), ("hour", 3_600.0), ("minute", 60.0), ("second", 1.0)] {
+        let count = (seconds / length).floor();
+        if count >= 1.0 {
+            let plural = if count > 1.0 { "s" } else { "" };
+            return format!("{count} {unit}{plural} ago");
+        }
+    }
+    "just now".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_and_durations_read_well() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        for (second, text) in [(1_000_000, "just now"), (999_999, "1 second ago"), (996_300, "1 hour ago"), (1, "11 days ago")] {
+            assert_eq!(age(Timestamp::from_second(second).unwrap(), now), text);
+        }
+        assert_eq!(seconds(Duration::from_millis(240)), "0.24 s");
+        assert_eq!(seconds(Duration::from_secs(75)), "75 s");
+        assert_eq!(seconds(Duration::from_secs(720)), "12 min");
+    }
+}

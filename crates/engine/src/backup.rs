@@ -1,0 +1,155 @@
+//! Backup: source → archive → compress → encrypt → store.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::compress::{self, Compression};
+use crate::count::{Counted, Tally, Watched};
+use crate::encrypt::{self, Encryption};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::manifest::{FORMAT, Kind, Manifest, Reason, Record, Skipped, State};
+use crate::name::Naming;
+use crate::run::{Phase, Run};
+use crate::source::{DumpFacts, Source};
+use crate::store::{Existing, Slot, Store};
+use crate::archive;
+
+/// One database to be stored.
+pub struct Backup<'a> {
+    /// How it is named.
+    pub name: BackupName<'a>,
+    /// The name that the user gave the database.
+    pub alias: String,
+    /// The database's own name, without folder and without what follows its first dot.
+    pub database: String,
+    /// This host.
+    pub servername: String,
+    /// What tells this database from another of the same alias; see [`crate::manifest::Record::source_id`].
+    pub source_id: Option<String>,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// The top level of the manifest: `engine`, `connector`, the user's own keys.
+    pub metadata: Map<String, Value>,
+}
+
+/// How a backup gets its name.
+pub enum BackupName<'a> {
+    /// From the template; one that is taken waits for the next second.
+    Generated {
+        /// The template.
+        naming: &'a Naming,
+        /// The connector's extension.
+        extension: &'a str,
+    },
+    /// This one.
+    Given {
+        /// The name in the store.
+        name: String,
+        /// What to do if it is taken.
+        existing: Existing,
+    },
+}
+
+/// The result of a backup.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receipt {
+    /// Its name in the store.
+    pub name: String,
+    /// What the manifest says.
+    pub record: Record,
+    /// How long it took.
+    pub duration: Duration,
+    /// What the user should know, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Streams one source into one stored backup.
+///
+/// Holds the buffers of docs/architecture.md, whatever the size. Nothing is listed before everything is
+/// durable; after an error or a signal nothing is left.
+///
+/// # Errors
+///
+/// The source's, the store's; `AlreadyExists` before the first byte for a given name that is taken;
+/// `Interrupted` when asked to stop.
+pub fn backup(request: &Backup<'_>, source: &mut dyn Source, store: &dyn Store, run: &Run) -> Result<Receipt> {
+    let started = Instant::now();
+    let (name, created_at, mut slot) = request.claim(store, run)?;
+    let mut dump = source.open(run)?;
+    let (plain, stored) = (Tally::bytes_only(), Tally::with_digest());
+    let total = dump.expected_bytes();
+    run.phase(Phase::Backup, total)?;
+
+    let watched = Watched::new(&mut dump, &plain, run, Phase::Backup, total);
+    let archive = archive::pack(watched);
+    let small = compress::encode(archive, request.compression, run.threads);
+    let sealed = encrypt::seal(small);
+    slot.write(&mut Counted::new(sealed, &stored))?;
+
+    let facts = dump.finish()?;
+    run.cancel.check()?;
+    let notes = facts.notes.clone();
+    let record = request.record(created_at, &plain, &stored, facts);
+    let manifest = Manifest { top: request.metadata.clone(), dbbackup: Some(record.clone()) };
+    slot.commit(&manifest.to_json()?)?;
+    Ok(Receipt { name, record, duration: started.elapsed(), notes })
+}
+
+impl Backup<'_> {
+    /// Claims the name before the first byte, and tells when the backup was begun: the name's own second.
+    fn claim<'s>(&self, store: &'s dyn Store, run: &Run) -> Result<(String, Timestamp, Box<dyn Slot + 's>)> {
+        let (naming, extension) = match &self.name {
+            BackupName::Given { name, existing } => {
+                return Ok((name.clone(), Timestamp::now(), store.claim(name, *existing)?));
+            }
+            BackupName::Generated { naming, extension } => (naming, extension),
+        };
+        for _ in 0..NAME_TRIES {
+            let now = Timestamp::now();
+            let name = naming.generate(&self.alias, &self.servername, extension, self.compression, now)?;
+            match store.claim(&name, Existing::Refuse) {
+                Err(taken) if taken.kind() == ErrorKind::AlreadyExists => {}
+                result => return Ok((name, now, result?)),
+            }
+            let next = Duration::from_nanos(1_000_000_000 - u64::from(now.subsec_nanosecond().unsigned_abs()));
+            let deadline = Instant::now() + next;
+            while Instant::now() < deadline {
+                run.cancel.check()?;
+                std::thread::sleep(Duration::from_millis(20).min(deadline - Instant::now().min(deadline)));
+            }
+        }
+        Err(Error::new(ErrorKind::AlreadyExists, "cannot find a free name: every name of the last seconds is taken")
+            .at(Stage::Store)
+            .hint("put %H%M%S into the date format, and {datetime} into the template"))
+    }
+
+    fn record(&self, created_at: Timestamp, plain: &Tally, stored: &Tally, facts: DumpFacts) -> Record {
+        Record {
+            format: FORMAT,
+            state: State::Whole,
+            kind: Kind::Database,
+            alias: self.alias.clone(),
+            database: self.database.clone(),
+            servername: self.servername.clone(),
+            created_at,
+            reason: Reason::Asked,
+            compression: self.compression,
+            encryption: Encryption::None,
+            stored_bytes: stored.bytes(),
+            stored_sha256: stored.sha256(),
+            plain_bytes: plain.bytes(),
+            source_id: self.source_id.clone(),
+            source: facts.source,
+            skipped: Skipped::default(),
+            excluded: Vec::new(),
+            content: facts.content,
+            generator: format!("dbbackup {}", crate::VERSION),
+            unknown: Map::new(),
+        }
+    }
+}
+
+/// Seconds that a generated name waits for: a template without seconds would wait for a minute or a day.
+const NAME_TRIES: usize = 5;

@@ -1,0 +1,136 @@
+//! The compress stage: independent blocks on every core, in order; and whatever anybody wrote, back.
+
+mod blocks;
+mod gzip;
+mod none;
+mod zstd;
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::num::NonZero;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result, Stage};
+pub use blocks::BLOCK_BYTES;
+
+/// How a backup is compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Stored as it came.
+    #[default]
+    None,
+    /// gzip members of 1 MiB, level 6: `gunzip` reads it, as does django-dbbackup.
+    Gzip,
+    /// zstd frames of 1 MiB, level 3, with checksums: `zstd -d` reads it.
+    Zstd,
+}
+
+impl Compression {
+    /// Every compression, with its word and the file name's ending.
+    pub const ALL: [Self; 3] = [Self::None, Self::Gzip, Self::Zstd];
+
+    /// Returns the word on the command line and in the manifest.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// Returns what it appends to a file name.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Gzip => ".gz",
+            Self::Zstd => ".zst",
+        }
+    }
+
+    /// Returns the compression with this [`Compression::id`].
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|compression| compression.id() == id)
+    }
+}
+
+/// Compresses a stream of any length.
+///
+/// Blocks of [`BLOCK_BYTES`] are compressed by `threads` threads and leave in order. Holds at most
+/// `2 × threads + 1` blocks and their compressed forms. An empty stream becomes one empty block.
+pub fn encode<'a>(
+    plain: impl Read + Send + 'a,
+    compression: Compression,
+    threads: NonZero<usize>,
+) -> Box<dyn Read + Send + 'a> {
+    match compression {
+        Compression::None => none::encode(plain),
+        Compression::Gzip => Box::new(blocks::Blocks::new(plain, threads, gzip::Member::new)),
+        Compression::Zstd => Box::new(blocks::Blocks::new(plain, threads, zstd::Frame::new)),
+    }
+}
+
+/// Opens a stored stream; its first bytes decide how.
+///
+/// Reads what anybody wrote: one gzip member or many, any level, padded with zeros or not; zstd frames
+/// with or without sizes. `Ok(0)` means that the last block was whole, its checksum right, and that no
+/// byte came after it. Holds 256 KiB and the decoder's window (zstd: what the frame asks for, at most 128 MiB).
+///
+/// # Errors
+///
+/// [`ErrorKind::Corrupt`] on reading, for anything that is cut, damaged or followed by something else;
+/// [`ErrorKind::Unsupported`] at once for an encrypted stream.
+pub fn decode<'a>(stored: impl Read + Send + 'a) -> Result<(Compression, Box<dyn Read + Send + 'a>)> {
+    let mut stored = BufReader::with_capacity(READ_BYTES, stored);
+    let head = stored
+        .fill_buf()
+        .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the backup").at(Stage::Store))?;
+    if let Some(encryption) = encryption_of(head) {
+        return Err(Error::new(ErrorKind::Unsupported, format!("cannot open the backup: it is encrypted ({encryption})"))
+            .at(Stage::Encrypt)
+            .hint("decrypt it first and restore the plain file; this version does not decrypt"));
+    }
+    Ok(match head {
+        [0x1f, 0x8b, ..] => (Compression::Gzip, checked(gzip::decode(stored))),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+            (Compression::Zstd, checked(zstd::decode(stored)?))
+        }
+        _ => (Compression::None, none::decode(stored)),
+    })
+}
+
+/// Returns the encryption that the first bytes show. OpenPGP's binary form starts with a packet tag
+/// (RFC 9580 §4.2): encrypted session keys (1, 3) come first in every encrypted message.
+fn encryption_of(head: &[u8]) -> Option<&'static str> {
+    if head.starts_with(b"age-encryption.org/v1") {
+        return Some("age");
+    }
+    if head.starts_with(b"-----BEGIN PGP MESSAGE-----") {
+        return Some("OpenPGP");
+    }
+    match head.first()? {
+        // Old format, tags 1 and 3, with a length of 1, 2 or 4 bytes; new format, the same tags.
+        0x84..=0x86 | 0x8c..=0x8e | 0xc1 | 0xc3 => Some("OpenPGP"),
+        _ => None,
+    }
+}
+
+fn checked<'a>(decoder: impl Read + Send + 'a) -> Box<dyn Read + Send + 'a> {
+    Box::new(Checked(decoder))
+}
+
+/// Turns a decoder's complaints into [`ErrorKind::Corrupt`], and leaves the store's own errors alone.
+struct Checked<R>(R);
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf).map_err(|source| {
+            Error::from_io(source, ErrorKind::Corrupt, "cannot read the backup: it is damaged or cut short")
+                .at(Stage::Compress)
+                .into()
+        })
+    }
+}
+
+/// Bytes read from a store at once.
+const READ_BYTES: usize = 256 * 1024;

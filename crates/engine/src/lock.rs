@@ -1,0 +1,176 @@
+//! Files that are locked while their owner lives: locks, and temporary files that can be swept.
+
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fs_err as fs;
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use rustix::fs::{FlockOperation, flock};
+
+/// Everything that we put anywhere besides backups starts so.
+pub(crate) const OWN_PREFIX: &str = ".dbbackup-";
+
+/// How a file is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Together with others.
+    Shared,
+    /// Alone.
+    Exclusive,
+}
+
+/// An open file with a `flock` on it, at a path that names this very file.
+///
+/// The operating system drops the lock with the process, kill -9 included; that is how a leftover is told
+/// from a file in use.
+pub(crate) struct LockFile {
+    file: fs::File,
+    path: PathBuf,
+}
+
+impl LockFile {
+    /// Opens or creates `path` and locks it without waiting; `None` if somebody else holds it.
+    ///
+    /// Between opening and locking, a sweeper may unlink the file; then a new one is made.
+    pub(crate) fn try_hold(path: &Path, hold: Hold, mode: u32) -> io::Result<Option<Self>> {
+        loop {
+            let mut options = fs::OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).mode(mode);
+            options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+            let file = options.open(path)?;
+            if !try_flock(&file, hold)? {
+                return Ok(None);
+            }
+            if is_at(&file, path)? {
+                return Ok(Some(Self { file, path: path.to_owned() }));
+            }
+        }
+    }
+
+    /// As [`LockFile::try_hold`], trying again for `patience`.
+    pub(crate) fn hold(path: &Path, hold: Hold, mode: u32, patience: Duration) -> io::Result<Option<Self>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let held = Self::try_hold(path, hold, mode)?;
+            if held.is_some() || Instant::now() >= deadline {
+                return Ok(held);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn file(&mut self) -> &mut fs::File {
+        &mut self.file
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes the file if nobody shares it, and lets go of it.
+    pub(crate) fn release(self) {
+        // Locks are advisory and this one is ours to convert: alone, it is the last holder's to remove.
+        if let Ok(true) = try_flock(&self.file, Hold::Exclusive) {
+            let _gone = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes the leftovers of dead runs in `folder` whose names start with `prefix`.
+///
+/// What cannot be removed stays for the next run: sweeping is no reason for a backup to fail.
+pub(crate) fn sweep(folder: &Path, prefix: &str) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            let _kept = sweep_one(&entry.path());
+        }
+    }
+}
+
+fn sweep_one(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = options.read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    if file.metadata()?.is_file() && try_flock(&file, Hold::Exclusive)? && is_at(&file, path)? {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+/// Locks without waiting; `false` if somebody else holds the file. NFS needs write access for [`Hold::Exclusive`].
+fn try_flock(file: &fs::File, hold: Hold) -> io::Result<bool> {
+    let operation = match hold {
+        Hold::Shared => FlockOperation::NonBlockingLockShared,
+        Hold::Exclusive => FlockOperation::NonBlockingLockExclusive,
+    };
+    match flock(file.file(), operation) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether `path` names the open `file`.
+fn is_at(file: &fs::File, path: &Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(theirs) => Ok((ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns a name for a file of ours that belongs to `subject`: always the same, 16 letters, no digits.
+///
+/// Without digits it never looks like a date, which is how others find backups.
+pub(crate) fn own_name(purpose: &str, subject: &[u8]) -> String {
+    use sha2::{Digest as _, Sha256};
+    let digest = Sha256::digest(subject);
+    let letters = digest.iter().take(8).flat_map(|byte| [byte >> 4, byte & 15]);
+    let letters: String = letters.map(|nibble| char::from(b'a' + nibble)).collect();
+    format!("{OWN_PREFIX}{purpose}-{letters}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_in_use_is_not_swept_and_a_leftover_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let used = folder.path().join(".dbbackup-part-used");
+        let left = folder.path().join(".dbbackup-part-left");
+        let other = folder.path().join("part");
+        let held = LockFile::try_hold(&used, Hold::Exclusive, 0o600).unwrap().unwrap();
+        fs::write(&left, "x").unwrap();
+        fs::write(&other, "x").unwrap();
+        sweep(folder.path(), ".dbbackup-part-");
+        assert!(used.exists() && !left.exists() && other.exists());
+        assert!(LockFile::try_hold(&used, Hold::Exclusive, 0o600).unwrap().is_none());
+        held.release();
+        assert!(!used.exists());
+    }
+
+    #[test]
+    fn the_last_of_several_holders_removes_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".dbbackup-lock");
+        let first = LockFile::try_hold(&path, Hold::Shared, 0o600).unwrap().unwrap();
+        let second = LockFile::try_hold(&path, Hold::Shared, 0o600).unwrap().unwrap();
+        assert!(LockFile::try_hold(&path, Hold::Exclusive, 0o600).unwrap().is_none());
+        first.release();
+        assert!(path.exists());
+        second.release();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn own_names_are_short_and_hold_no_digit() {
+        let name = own_name("part", b"default-host-2026-11-22-101500.sqlite3");
+        assert!(name.len() <= 64 && !name.contains(|c: char| c.is_ascii_digit()), "{name}");
+        assert_ne!(name, own_name("part", b"other"));
+    }
+}

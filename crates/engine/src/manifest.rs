@@ -1,0 +1,246 @@
+//! The manifest: what was written, as JSON beside the payload. `docs/format.md` specifies it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::compress::Compression;
+use crate::encrypt::Encryption;
+use crate::error::{Error, ErrorKind, Result, Stage};
+
+/// `<name>.metadata`: the predecessor's keys at the top, ours in one object.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// `engine`, `connector` and what the user's setter returned; unknown keys stay.
+    #[serde(flatten)]
+    pub top: Map<String, Value>,
+    /// Ours; none in the predecessor's files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dbbackup: Option<Record>,
+}
+
+/// What we know of one backup.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Version of this layout: [`FORMAT`].
+    pub format: u32,
+    /// Whether the payload is whole.
+    pub state: State,
+    /// Database or media.
+    pub kind: Kind,
+    /// The name that the user gave the database.
+    pub alias: String,
+    /// The database's own name, without folder and without what follows its first dot.
+    pub database: String,
+    /// The host that made it.
+    pub servername: String,
+    /// When it was begun, UTC.
+    pub created_at: Timestamp,
+    /// Why it was made.
+    #[serde(default)]
+    pub reason: Reason,
+    /// How the payload is compressed.
+    pub compression: Compression,
+    /// How the payload is encrypted.
+    pub encryption: Encryption,
+    /// Size of the payload.
+    pub stored_bytes: u64,
+    /// SHA-256 of the payload, as `sha256sum` prints it.
+    pub stored_sha256: String,
+    /// Size of the dump.
+    pub plain_bytes: u64,
+    /// SHA-256 of the database's absolute path (or host, port and name), where the command line made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<String>,
+    /// Versions and settings of what was backed up.
+    #[serde(default)]
+    pub source: Map<String, Value>,
+    /// What could not be read.
+    #[serde(default)]
+    pub skipped: Skipped,
+    /// Tables that were left out on request.
+    #[serde(default)]
+    pub excluded: Vec<String>,
+    /// What the database held, where that could be told cheaply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// Who wrote this, with its version.
+    pub generator: String,
+    /// Keys of later versions stay.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+/// Whether a payload is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Being written, or abandoned: never listed.
+    Writing,
+    /// Whole.
+    Whole,
+}
+
+/// What a backup is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One database.
+    Database,
+    /// Media files.
+    Media,
+}
+
+impl Kind {
+    /// Returns the word in the manifest.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Media => "media",
+        }
+    }
+}
+
+/// Why a backup was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// Somebody asked for it.
+    #[default]
+    Asked,
+    /// A restore that is not atomic saved what it was about to replace.
+    BeforeRestore,
+}
+
+impl Reason {
+    /// Returns the word in the manifest.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::BeforeRestore => "before-restore",
+        }
+    }
+}
+
+/// What could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// How many.
+    pub count: u64,
+    /// The first names.
+    pub names: Vec<String>,
+}
+
+/// What a database held.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// Rows of each table.
+    pub tables: BTreeMap<String, u64>,
+    /// Whether the rows were counted in the dump's own snapshot; estimates are never judged.
+    pub exact: bool,
+    /// The last migration of each Django app.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub migrations: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// Reads a manifest: ours or the predecessor's.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` for what is no JSON object or lacks what format 1 has; `Unsupported` for a later format.
+    pub fn parse(name: &str, json: &[u8]) -> Result<Self> {
+        let failed = |kind, why: &str| {
+            Error::new(kind, format!("cannot read the manifest of `{name}`: {why}")).at(Stage::Store).subject(name)
+        };
+        let value: Value = serde_json::from_slice(json)
+            .map_err(|source| failed(ErrorKind::Corrupt, "it is not JSON").because(source))?;
+        let format = value.pointer("/dbbackup/format").and_then(Value::as_u64);
+        if format.is_some_and(|format| format > u64::from(FORMAT)) {
+            return Err(failed(ErrorKind::Unsupported, "a later version of dbbackup wrote it").hint("upgrade dbbackup"));
+        }
+        serde_json::from_value(value)
+            .map_err(|source| failed(ErrorKind::Corrupt, "it lacks what a manifest has").because(source))
+    }
+
+    /// Writes the manifest, indented, with a newline at its end.
+    ///
+    /// # Errors
+    ///
+    /// Never, for values that came from JSON.
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        let mut json = serde_json::to_vec_pretty(self)
+            .map_err(|source| Error::new(ErrorKind::Bug, "cannot write a manifest").because(source))?;
+        json.push(b'\n');
+        Ok(json)
+    }
+
+    /// Returns the Django engine that the backup came from.
+    pub fn engine(&self) -> Option<&str> {
+        self.top.get("engine").and_then(Value::as_str)
+    }
+}
+
+impl Record {
+    /// Compares the record with what was read from the store.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` if size, digest or plain size differ.
+    pub fn confirm(&self, name: &str, stored_bytes: u64, stored_sha256: &str, plain_bytes: u64) -> Result<()> {
+        let why = if self.stored_bytes != stored_bytes {
+            format!("it has {stored_bytes} bytes, its manifest says {}", self.stored_bytes)
+        } else if self.stored_sha256 != stored_sha256 {
+            "its SHA-256 is not the one in its manifest".to_owned()
+        } else if self.plain_bytes != plain_bytes {
+            format!("it unpacks to {plain_bytes} bytes, its manifest says {}", self.plain_bytes)
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::Corrupt, format!("cannot use backup `{name}`: {why}"))
+            .at(Stage::Store)
+            .subject(name)
+            .hint("it was damaged or replaced after it was made; take another one"))
+    }
+}
+
+/// Version of the layout that this version writes.
+pub const FORMAT: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_are_kept() {
+        let json = r#"{"engine":"e","mine":{"a":[1]},"dbbackup":{"format":1,"state":"whole","kind":"database",
+            "alias":"a","database":"d","servername":"s","created_at":"2026-11-22T10:15:00Z","compression":"none",
+            "encryption":"none","stored_bytes":1,"stored_sha256":"","plain_bytes":1,"generator":"g","later":7}}"#;
+        let manifest = Manifest::parse("x", json.as_bytes()).unwrap();
+        assert_eq!(manifest.engine(), Some("e"));
+        let again = Manifest::parse("x", &manifest.to_json().unwrap()).unwrap();
+        assert_eq!(again, manifest);
+        assert_eq!(again.top["mine"]["a"][0], 1);
+        assert_eq!(again.dbbackup.unwrap().unknown["later"], 7);
+    }
+
+    #[test]
+    fn the_predecessors_metadata_is_a_manifest_without_ours() {
+        let manifest = Manifest::parse("x", br#"{"engine": "django.db.backends.sqlite3", "connector": "c"}"#).unwrap();
+        assert!(manifest.dbbackup.is_none());
+    }
+
+    #[test]
+    fn junk_and_later_formats_are_told_apart() {
+        for (json, kind) in [
+            ("junk", ErrorKind::Corrupt),
+            ("[]", ErrorKind::Corrupt),
+            (r#"{"dbbackup": {"format": 1}}"#, ErrorKind::Corrupt),
+            (r#"{"dbbackup": {"format": 2}}"#, ErrorKind::Unsupported),
+        ] {
+            assert_eq!(Manifest::parse("x", json.as_bytes()).unwrap_err().kind(), kind, "{json}");
+        }
+    }
+}

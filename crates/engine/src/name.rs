@@ -1,0 +1,395 @@
+//! Backup names: made from a template, and understood by it. Nothing else knows the template.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+use regex_lite::{Regex, escape};
+
+use crate::compress::Compression;
+use crate::encrypt::Encryption;
+use crate::error::{Error, ErrorKind, Result};
+
+/// `{databasename}-{servername}-{datetime}.{extension}`, as django-dbbackup's.
+pub const TEMPLATE: &str = "{databasename}-{servername}-{datetime}.{extension}";
+/// `%Y-%m-%d-%H%M%S`, as django-dbbackup's.
+pub const DATE_FORMAT: &str = "%Y-%m-%d-%H%M%S";
+/// Extensions of every connector of django-dbbackup and of media.
+pub const EXTENSIONS: [&str; 6] = ["sqlite3", "psql.bin", "psql", "dump", "json", "tar"];
+
+/// How backups are named, and so how a name without a manifest is understood.
+#[derive(Clone, Debug)]
+pub struct Naming {
+    template: Option<String>,
+    date_format: String,
+    time_zone: TimeZone,
+    /// This host's name.
+    pub servername: String,
+    aliases: Vec<String>,
+    extensions: Vec<String>,
+    patterns: Vec<Pattern>,
+}
+
+/// What a name says of its backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed {
+    /// The database's alias.
+    pub alias: String,
+    /// What stands at `{servername}`, if the template has it.
+    pub servername: Option<String>,
+    /// What stands at `{datetime}`, if the template has it.
+    pub created_at: Option<Timestamp>,
+    /// The connector's extension.
+    pub extension: String,
+}
+
+#[derive(Clone, Debug)]
+struct Pattern {
+    alias: String,
+    regex: Regex,
+}
+
+impl Naming {
+    /// Names by `template`, with `{databasename}`, `{servername}`, `{datetime}`, `{extension}` and
+    /// `{content_type}`; `None` if names are made elsewhere and say nothing.
+    ///
+    /// `date_format` is a `strftime` format; dates are local in `time_zone`. `aliases` are the databases whose
+    /// names are understood; `extensions` come on top of [`EXTENSIONS`].
+    ///
+    /// # Errors
+    ///
+    /// `Config` for a template with an unknown placeholder or a date format that cannot be read back.
+    pub fn new(
+        template: Option<String>,
+        date_format: impl Into<String>,
+        time_zone: TimeZone,
+        servername: impl Into<String>,
+        aliases: &[String],
+        extensions: &[String],
+    ) -> Result<Self> {
+        let mut extensions: Vec<String> =
+            EXTENSIONS.iter().map(|&known| known.to_owned()).chain(extensions.iter().cloned()).collect();
+        // The longest first, so that `psql.bin` is not understood as `bin` after something else.
+        extensions.sort_by_key(|extension| std::cmp::Reverse(extension.len()));
+        extensions.dedup();
+        let mut naming = Self {
+            template,
+            date_format: date_format.into(),
+            time_zone,
+            servername: servername.into(),
+            aliases: aliases.to_vec(),
+            extensions,
+            patterns: Vec::new(),
+        };
+        // The longest alias wins: `app-prod` before `app`.
+        naming.aliases.sort_by_key(|alias| std::cmp::Reverse(alias.len()));
+        naming.patterns = naming.compile()?;
+        Ok(naming)
+    }
+
+    /// Names by the default template in the system's time zone.
+    ///
+    /// # Errors
+    ///
+    /// Never for these values.
+    pub fn standard(servername: impl Into<String>, aliases: &[String]) -> Result<Self> {
+        Self::new(Some(TEMPLATE.to_owned()), DATE_FORMAT, TimeZone::system(), servername, aliases, &[])
+    }
+
+    /// Makes the name of a backup taken at `at`.
+    ///
+    /// As the predecessor: the alias without a folder and without what follows its first dot, runs of `-`
+    /// become one, a leading `-` goes, and the compression's ending comes last.
+    ///
+    /// # Errors
+    ///
+    /// `Config` without a template, and for a date format that `strftime` does not know.
+    pub fn generate(
+        &self,
+        alias: &str,
+        servername: &str,
+        extension: &str,
+        compression: Compression,
+        at: Timestamp,
+    ) -> Result<String> {
+        let local = at.to_zoned(self.time_zone.clone());
+        let date = strtime::format(self.jiff_format(), &local).map_err(|source| self.bad_format().because(source))?;
+        let name = self.fill(|placeholder| match placeholder {
+            "databasename" => Some(stem(alias).to_owned()),
+            "servername" => Some(servername.to_owned()),
+            "datetime" => Some(date.clone()),
+            "extension" => Some(extension.to_owned()),
+            "content_type" => Some(if extension == "tar" { "media" } else { "db" }.to_owned()),
+            _ => None,
+        })?;
+        Ok(squeeze(&name) + compression.ending())
+    }
+
+    /// Understands a name, or not: it matches the template of one of the aliases whole, or it is nobody's.
+    pub fn parse(&self, name: &str) -> Option<Parsed> {
+        let (plain, _, _) = split_endings(name);
+        self.patterns.iter().find_map(|pattern| {
+            let found = pattern.regex.captures(plain)?;
+            let created_at = match found.name("date") {
+                Some(date) => Some(self.read_date(date.as_str())?),
+                None => None,
+            };
+            Some(Parsed {
+                alias: pattern.alias.clone(),
+                servername: found.name("server").map(|server| server.as_str().to_owned()),
+                created_at,
+                extension: found.name("extension")?.as_str().to_owned(),
+            })
+        })
+    }
+
+    /// Returns the connector's extension of a payload's name, in any template; `None` for other files.
+    pub fn extension_of(&self, name: &str) -> Option<&str> {
+        let (plain, _, _) = split_endings(name);
+        let is_last = |extension: &&String| {
+            plain.strip_suffix(extension.as_str()).is_some_and(|stem| stem.len() > 1 && stem.ends_with('.'))
+        };
+        self.extensions.iter().find(is_last).map(String::as_str)
+    }
+
+    /// Returns the date that stands anywhere in a name, as the predecessor finds it.
+    pub fn date_in(&self, name: &str) -> Option<Timestamp> {
+        let regex = Regex::new(&self.date_regex().ok()?).ok()?;
+        self.read_date(regex.find(name)?.as_str())
+    }
+
+    /// Returns what the name of a backup of `alias` says of its servername: `-` squeezed as in the name.
+    pub fn same_server(written: &str, asked: &str) -> bool {
+        squeeze(written) == squeeze(asked)
+    }
+
+    fn compile(&self) -> Result<Vec<Pattern>> {
+        if self.template.is_none() {
+            return Ok(Vec::new());
+        }
+        let date = self.date_regex()?;
+        let extensions: Vec<String> = self.extensions.iter().map(|extension| escape(extension)).collect();
+        let extensions = extensions.join("|");
+        let mut patterns = Vec::new();
+        for alias in &self.aliases {
+            // With a servername, then with an empty one, whose neighbouring hyphens were squeezed together.
+            for server in [SERVER, ""] {
+                let filled = self.fill(|placeholder| match placeholder {
+                    "databasename" => Some(stem(alias).to_owned()),
+                    "servername" => Some(server.to_owned()),
+                    "datetime" => Some(DATE.to_owned()),
+                    "extension" => Some(EXTENSION.to_owned()),
+                    "content_type" => Some("db".to_owned()),
+                    _ => None,
+                })?;
+                let mut source = escape(&squeeze(&filled));
+                for (mark, group) in [
+                    (SERVER, "(?P<server>.+?)".to_owned()),
+                    (DATE, format!("(?P<date>{date})")),
+                    (EXTENSION, format!("(?P<extension>{extensions})")),
+                ] {
+                    // The same placeholder twice: the first names the group.
+                    source = source.replacen(mark, &group, 1).replace(mark, ".+?");
+                }
+                let regex = Regex::new(&format!("^(?:{source})$")).map_err(|error| {
+                    Error::new(ErrorKind::Config, "cannot use the file name template").because(error)
+                })?;
+                patterns.push(Pattern { alias: alias.clone(), regex });
+            }
+        }
+        Ok(patterns)
+    }
+
+    fn fill(&self, value: impl Fn(&str) -> Option<String>) -> Result<String> {
+        let template = self.template.as_deref().ok_or_else(|| {
+            Error::new(ErrorKind::Config, "cannot make a name: the template is not text")
+        })?;
+        let mut name = String::new();
+        let mut rest = template;
+        while let Some(at) = rest.find(['{', '}']) {
+            name.push_str(&rest[..at]);
+            let from = &rest[at..];
+            if let Some(after) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
+                name.push_str(&from[..1]);
+                rest = after;
+                continue;
+            }
+            let filled = from.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+            let (value, after) = filled.and_then(|(key, after)| Some((value(key)?, after))).ok_or_else(|| {
+                Error::new(ErrorKind::Config, format!("cannot use the file name template `{template}`"))
+                    .hint("it may hold {databasename}, {servername}, {datetime}, {extension} and {content_type}")
+            })?;
+            name.push_str(&value);
+            rest = after;
+        }
+        name.push_str(rest);
+        Ok(name)
+    }
+
+    fn read_date(&self, text: &str) -> Option<Timestamp> {
+        let local = DateTime::strptime(self.jiff_format(), text).ok().or_else(|| {
+            jiff::civil::Date::strptime(self.jiff_format(), text).ok().map(|date| date.at(0, 0, 0, 0))
+        })?;
+        Some(local.to_zoned(self.time_zone.clone()).ok()?.timestamp())
+    }
+
+    /// Python's `%f` is six digits; jiff's would drop the zeros.
+    fn jiff_format(&self) -> String {
+        self.date_format.replace("%f", "%6f")
+    }
+
+    fn date_regex(&self) -> Result<String> {
+        let mut regex = String::new();
+        let mut letters = self.date_format.chars();
+        while let Some(letter) = letters.next() {
+            if letter != '%' {
+                regex.push_str(&escape(&letter.to_string()));
+                continue;
+            }
+            regex.push_str(match letters.next() {
+                Some('Y') => r"\d{4}",
+                Some('m' | 'd' | 'H' | 'I' | 'M' | 'S' | 'y' | 'U' | 'W' | 'V') => r"\d{2}",
+                Some('j') => r"\d{3}",
+                Some('f') => r"\d{6}",
+                Some('s') => r"\d+",
+                Some('a' | 'A' | 'b' | 'B' | 'p' | 'Z') => r"[^\W\d]+",
+                Some('z') => r"[+-]\d{4}",
+                Some('w' | 'u') => r"\d",
+                Some('%') => "%",
+                _ => return Err(self.bad_format()),
+            });
+        }
+        Ok(regex)
+    }
+
+    fn bad_format(&self) -> Error {
+        Error::new(ErrorKind::Config, format!("cannot use the date format `{}`", self.date_format))
+            .hint("use a format like %Y-%m-%d-%H%M%S")
+    }
+}
+
+/// Splits the endings of encryption and compression off a name.
+pub fn split_endings(name: &str) -> (&str, Compression, Encryption) {
+    fn split<T: Copy>(name: &str, all: [T; 3], ending: fn(T) -> &'static str) -> (&str, T) {
+        let found = all[1..].iter().find_map(|&value| Some((name.strip_suffix(ending(value))?, value)));
+        found.unwrap_or((name, all[0]))
+    }
+    let (rest, encryption) = split(name, Encryption::ALL, Encryption::ending);
+    let (plain, compression) = split(rest, Compression::ALL, Compression::ending);
+    (plain, compression, encryption)
+}
+
+/// A database's name without its folder and what follows its first dot.
+pub fn stem(name: &str) -> &str {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    base.split('.').next().unwrap_or(base)
+}
+
+fn squeeze(name: &str) -> String {
+    let mut squeezed = String::with_capacity(name.len());
+    for letter in name.chars() {
+        if letter != '-' || !squeezed.ends_with('-') {
+            squeezed.push(letter);
+        }
+    }
+    squeezed.strip_prefix('-').map(str::to_owned).unwrap_or(squeezed)
+}
+
+/// Marks for placeholders while the literal text around them is squeezed and escaped: private-use characters.
+const SERVER: &str = "\u{f0001}";
+const DATE: &str = "\u{f0002}";
+const EXTENSION: &str = "\u{f0003}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn naming(aliases: &[&str]) -> Naming {
+        let aliases: Vec<String> = aliases.iter().map(|&alias| alias.to_owned()).collect();
+        Naming::new(Some(TEMPLATE.into()), DATE_FORMAT, TimeZone::UTC, "host", &aliases, &[]).unwrap()
+    }
+
+    fn at() -> Timestamp {
+        "2026-11-22T10:15:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn names_are_the_predecessors() {
+        let name = |alias, server, extension, compression| {
+            naming(&[]).generate(alias, server, extension, compression, at()).unwrap()
+        };
+        assert_eq!(name("default", "host", "sqlite3", Compression::None), "default-host-2026-11-22-101500.sqlite3");
+        assert_eq!(name("default", "host", "sqlite3", Compression::Gzip), "default-host-2026-11-22-101500.sqlite3.gz");
+        assert_eq!(name("a/b.c.d", "", "dump", Compression::Zstd), "b-2026-11-22-101500.dump.zst");
+        assert_eq!(name("-x", "web--1", "json", Compression::None), "x-web-1-2026-11-22-101500.json");
+    }
+
+    #[test]
+    fn dates_are_local_time() {
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        let naming = Naming::new(Some(TEMPLATE.into()), DATE_FORMAT, zone, "h", &["a".into()], &[]).unwrap();
+        let name = naming.generate("a", "h", "sqlite3", Compression::None, at()).unwrap();
+        assert_eq!(name, "a-h-2026-11-22-121500.sqlite3");
+        assert_eq!(naming.parse(&name).unwrap().created_at, Some(at()));
+    }
+
+    #[test]
+    fn a_name_belongs_to_one_alias_exactly() {
+        let naming = naming(&["app", "app2", "app-prod", "my-app"]);
+        let alias = |name: &str| naming.parse(name).map(|parsed| (parsed.alias, parsed.servername.unwrap_or_default()));
+        let is = |alias: &str, server: &str| Some((alias.to_owned(), server.to_owned()));
+        assert_eq!(alias("app-host-2026-11-22-101500.sqlite3"), is("app", "host"));
+        assert_eq!(alias("app2-host-2026-11-22-101500.sqlite3.gz"), is("app2", "host"));
+        assert_eq!(alias("app-prod-host-2026-11-22-101500.sqlite3"), is("app-prod", "host"));
+        assert_eq!(alias("my-app-web-1-2026-11-22-101500.psql.bin.gz.gpg"), is("my-app", "web-1"));
+        assert_eq!(alias("app-2026-11-22-101500.sqlite3"), is("app", ""));
+        assert_eq!(alias("app3-host-2026-11-22-101500.sqlite3"), None);
+        assert_eq!(alias("app-host-2026-11-22-101500.sqlite3.partial"), None);
+        assert_eq!(alias(".app-host-2026-11-22-101500.sqlite3"), None);
+        assert_eq!(alias("app-host-2026-11-22-101500.sqlite3.sig"), None);
+        assert_eq!(alias("app-host-2026-13-22-101500.sqlite3"), None);
+    }
+
+    #[test]
+    fn other_templates_and_formats_are_understood() {
+        let template = Some("{datetime}/{{x}}-{databasename}.{servername}.{extension}".into());
+        let naming =
+            Naming::new(template, "%d%b%y_%H%M%S%f", TimeZone::UTC, "host", &["db".into()], &["bak".into()]).unwrap();
+        let name = naming.generate("db", "host", "bak", Compression::Zstd, at()).unwrap();
+        assert_eq!(name, "22Nov26_101500000000/{x}-db.host.bak.zst");
+        let parsed = naming.parse(&name).unwrap();
+        assert_eq!((parsed.created_at, parsed.extension.as_str()), (Some(at()), "bak"));
+        for bad in ["{database}.{extension}", "{datetime", "}"] {
+            assert!(Naming::new(Some(bad.into()), DATE_FORMAT, TimeZone::UTC, "h", &["a".into()], &[]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_payload_is_known_by_its_extension() {
+        let naming = naming(&[]);
+        assert_eq!(naming.extension_of("before-migration.sqlite3.gz"), Some("sqlite3"));
+        assert_eq!(naming.extension_of("x.psql.bin"), Some("psql.bin"));
+        assert_eq!(naming.extension_of("x.sqlite3.sig"), None);
+        assert_eq!(naming.extension_of(".sqlite3"), None);
+        assert_eq!(naming.date_in("x-2026-11-22-101500-y.dat"), Some(at()));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_generated_is_understood(
+            alias in "[a-zA-Z0-9_][a-zA-Z0-9_-]{0,12}",
+            server in "[a-zA-Z0-9.][a-zA-Z0-9.-]{0,12}",
+            seconds in 0_i64..4_000_000_000,
+        ) {
+            let naming = naming(&[&alias]);
+            let at = Timestamp::from_second(seconds).unwrap();
+            let name = naming.generate(&alias, &server, "sqlite3", Compression::Gzip, at).unwrap();
+            let parsed = naming.parse(&name).unwrap();
+            prop_assert_eq!(&parsed.alias, &alias);
+            prop_assert_eq!(parsed.created_at, Some(at));
+            let written = parsed.servername.unwrap_or_default();
+            prop_assert!(Naming::same_server(written.trim_end_matches('-'), server.trim_end_matches('-')));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Sources and targets: where plain bytes come from and go to. Both directions of one thing stand together.
+
+pub mod process;
+pub mod reader;
+pub mod sqlite;
+
+use std::io::Read;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+use crate::manifest::Content;
+use crate::run::Run;
+
+/// Something that can be dumped.
+pub trait Source {
+    /// Opens one consistent dump.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` if somebody holds a lock for too long, `Config` if it is not there, `Corrupt` if it is damaged.
+    fn open(&mut self, run: &Run) -> Result<Box<dyn Dump>>;
+}
+
+/// The plain bytes of one dump. `Ok(0)` means that the dump is whole: a tool exited with status 0.
+pub trait Dump: Read + Send {
+    /// Returns the bytes that are to come, where known; for progress only.
+    fn expected_bytes(&self) -> Option<u64>;
+
+    /// Ends a dump that was read to its end, and tells what it learned.
+    ///
+    /// # Errors
+    ///
+    /// The backup must not be committed.
+    fn finish(self: Box<Self>) -> Result<DumpFacts>;
+}
+
+/// What a dump learned about its source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DumpFacts {
+    /// Versions and settings, for the manifest's `source`.
+    pub source: Map<String, Value>,
+    /// Tables and rows.
+    pub content: Option<Content>,
+    /// What the user should know, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Something that can be restored into.
+pub trait Target {
+    /// Prepares a load: takes the target's lock, checks that there is room. Changes nothing.
+    ///
+    /// `plain_bytes` are expected, where a manifest tells.
+    ///
+    /// # Errors
+    ///
+    /// `Busy`, `Refused` (no room), `Denied`.
+    fn begin(&mut self, plain_bytes: Option<u64>, run: &Run) -> Result<Box<dyn Load + '_>>;
+}
+
+/// A load under way. Dropped before [`Load::commit`], the target is as it was.
+pub trait Load {
+    /// Takes all plain bytes, to a place beside the target.
+    ///
+    /// # Errors
+    ///
+    /// The stream's own error as it is, or the target's.
+    fn write(&mut self, plain: &mut dyn Read) -> Result<()>;
+
+    /// Checks what came and puts it in place, whole or not at all.
+    ///
+    /// Called once the stored stream was read to its last byte and everything about it was proven.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` if the content is damaged, `Refused` if it is something else, `Busy`: the target is as it was.
+    fn commit(self: Box<Self>) -> Result<LoadFacts>;
+}
+
+/// What a load did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LoadFacts {
+    /// What the user should know, one sentence each.
+    pub notes: Vec<String>,
+}

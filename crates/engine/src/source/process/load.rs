@@ -1,0 +1,166 @@
+//! Our own child as a target: framed bytes into its standard input, and an end mark that lets it commit.
+
+use std::io::{self, Read, Write};
+use std::process::{ChildStdin, Stdio};
+
+use super::Tool;
+use super::child::Running;
+use super::message::Message;
+use crate::count::drain;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::run::Run;
+use crate::source::{Load, LoadFacts, Target};
+
+impl Target for Tool {
+    fn begin(&mut self, plain_bytes: Option<u64>, run: &Run) -> Result<Box<dyn Load + '_>> {
+        let mut command = self.command();
+        command.stdin(Stdio::piped());
+        let mut running = Running::start(self, command, Stage::Target, run)?;
+        let stdin = running.child.stdin.take().ok_or_else(|| running.silent())?;
+        let mut load = ToolLoad { stdin: Some(stdin), running, bytes: 0 };
+        load.send(&plain_bytes.unwrap_or(UNKNOWN_BYTES).to_le_bytes())?;
+        load.running.opened()?;
+        Ok(Box::new(load))
+    }
+}
+
+struct ToolLoad {
+    /// Closed before the child is waited for.
+    stdin: Option<ChildStdin>,
+    running: Running,
+    bytes: u64,
+}
+
+impl ToolLoad {
+    /// Writes to the child; a child that has ended says why, which explains more than our broken pipe.
+    fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        let Some(stdin) = &mut self.stdin else { return Err(self.running.silent()) };
+        stdin.write_all(bytes).map_err(|source| {
+            self.stdin = None;
+            self.running.require_success().err().unwrap_or_else(|| {
+                Error::from_io(source, ErrorKind::Tool, "cannot write to a child").at(Stage::Target)
+            })
+        })
+    }
+}
+
+impl Load for ToolLoad {
+    fn write(&mut self, plain: &mut dyn Read) -> Result<()> {
+        let sent = drain(plain, Stage::Store, |part| {
+            let length = u32::try_from(part.len()).expect("parts are short");
+            self.send(&length.to_le_bytes())?;
+            self.send(part)
+        })?;
+        self.bytes = sent;
+        Ok(())
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<LoadFacts> {
+        self.send(&END_MARK.to_le_bytes())?;
+        self.send(&self.bytes.to_le_bytes())?;
+        self.stdin = None;
+        match self.running.require_success()? {
+            Some(Message::Loaded(facts)) => Ok(facts),
+            _ => Err(self.running.silent()),
+        }
+    }
+}
+
+/// The child's side: frames in, plain bytes out. `Ok(0)` means that the end mark came and the count is right.
+pub(super) struct Frames<R> {
+    inner: R,
+    /// Bytes of the frame that are still to come.
+    left: usize,
+    bytes: u64,
+    has_ended: bool,
+}
+
+impl<R: Read> Frames<R> {
+    /// Reads how many plain bytes the parent expects, then gives the frames.
+    pub(super) fn new(mut inner: R) -> io::Result<(Option<u64>, Self)> {
+        let expected = u64::from_le_bytes(read_array(&mut inner)?);
+        let frames = Self { inner, left: 0, bytes: 0, has_ended: false };
+        Ok(((expected != UNKNOWN_BYTES).then_some(expected), frames))
+    }
+}
+
+impl<R: Read> Read for Frames<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.has_ended || buf.is_empty() {
+            return Ok(0);
+        }
+        if self.left == 0 {
+            let length = u32::from_le_bytes(read_array(&mut self.inner)?);
+            if length == END_MARK {
+                let bytes = u64::from_le_bytes(read_array(&mut self.inner)?);
+                self.has_ended = true;
+                return if bytes == self.bytes { Ok(0) } else { Err(no_end_mark()) };
+            }
+            self.left = length as usize;
+        }
+        let wanted = self.left.min(buf.len());
+        let count = self.inner.read(&mut buf[..wanted])?;
+        if count == 0 {
+            return Err(no_end_mark());
+        }
+        self.left -= count;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
+
+fn read_array<const N: usize>(reader: &mut impl Read) -> io::Result<[u8; N]> {
+    let mut array = [0; N];
+    reader.read_exact(&mut array).map_err(|source| match source.kind() {
+        io::ErrorKind::UnexpectedEof => no_end_mark(),
+        _ => source,
+    })?;
+    Ok(array)
+}
+
+/// A killed parent closes the pipe just as one that has finished, so that alone is no reason to commit.
+fn no_end_mark() -> io::Error {
+    Error::new(ErrorKind::Interrupted, "the restore was given up before its end; nothing was changed")
+        .at(Stage::Target)
+        .into()
+}
+
+/// In place of a frame's length: all bytes were sent, and proven.
+const END_MARK: u32 = 0;
+/// In place of a count: nobody knows.
+const UNKNOWN_BYTES: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framed(end: &[u8]) -> Vec<u8> {
+        let mut bytes = UNKNOWN_BYTES.to_le_bytes().to_vec();
+        for part in [&b"ab"[..], b"cde"] {
+            bytes.extend_from_slice(&u32::try_from(part.len()).unwrap().to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
+        bytes.extend_from_slice(end);
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let (_, mut frames) = Frames::new(bytes)?;
+        let mut plain = Vec::new();
+        frames.read_to_end(&mut plain)?;
+        Ok(plain)
+    }
+
+    #[test]
+    fn only_the_end_mark_ends_a_load() {
+        let mut end = END_MARK.to_le_bytes().to_vec();
+        end.extend_from_slice(&5_u64.to_le_bytes());
+        let whole = framed(&end);
+        assert_eq!(read(&whole).unwrap(), b"abcde");
+        for cut in 0..whole.len() {
+            assert!(read(&whole[..cut]).is_err(), "cut at {cut}");
+        }
+        end[4] = 6;
+        assert!(read(&framed(&end)).is_err());
+    }
+}

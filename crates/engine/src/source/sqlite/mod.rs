@@ -1,0 +1,95 @@
+//! SQLite: pages out in one read transaction, a checked copy back in one write transaction.
+
+mod check;
+mod content;
+mod dump;
+mod holders;
+mod load;
+mod place;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::error::{Error, ErrorKind, Stage};
+
+/// One SQLite database file, as a source and as a target.
+///
+/// Nothing else in this process may have the file open through another SQLite library: closing one of two
+/// handles drops the locks of both (<https://www.sqlite.org/howtocorrupt.html> §2.2.1).
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    path: PathBuf,
+    /// How long to wait for a lock that somebody holds.
+    lock_timeout: Duration,
+    /// How long rows may be counted for the manifest.
+    content_timeout: Duration,
+}
+
+impl Sqlite {
+    /// Names the database at `path`; opens nothing. A symbolic link means the file behind it.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), lock_timeout: LOCK_TIMEOUT, content_timeout: CONTENT_TIMEOUT }
+    }
+
+    /// Waits so long for a lock that somebody holds; 30 s without this.
+    #[must_use]
+    pub fn with_lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout;
+        self
+    }
+
+    /// Counts rows for the manifest so long at most, then tells none; 10 s without this, 0 for never.
+    #[must_use]
+    pub fn with_content_timeout(mut self, timeout: Duration) -> Self {
+        self.content_timeout = timeout;
+        self
+    }
+
+    /// Opens the file; the path may hold any character, as no URI is made of it.
+    fn connect(&self, path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.busy_timeout(self.lock_timeout)?;
+        // Collations and functions of the application are unknown here; nothing of its SQL is to run either.
+        connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+        connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+        connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        Ok(connection)
+    }
+
+    /// Turns SQLite's word into ours; a lock names who holds it.
+    fn fail(&self, stage: Stage, doing: &str, source: rusqlite::Error) -> Error {
+        let what = format!("cannot {doing} database `{}`", self.path.display());
+        let error = match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                let seconds = self.lock_timeout.as_secs_f32();
+                let holders = holders::describe(&self.path);
+                Error::new(ErrorKind::Busy, format!("{what}: it was locked for {seconds} s{holders}"))
+                    .hint("try again when that has ended, or wait longer with --lock-timeout")
+            }
+            Some(ErrorCode::NotADatabase) => Error::new(ErrorKind::Corrupt, format!("{what}: it is not a database")),
+            Some(ErrorCode::DatabaseCorrupt) => Error::new(ErrorKind::Corrupt, what).because(source),
+            Some(ErrorCode::DiskFull) => Error::new(ErrorKind::NoSpace, what).because(source),
+            Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::AuthorizationForStatementDenied) => {
+                Error::new(ErrorKind::Denied, what).because(source)
+            }
+            Some(ErrorCode::OperationInterrupted) => Error::new(ErrorKind::Interrupted, "interrupted"),
+            _ if stage == Stage::Source => Error::new(ErrorKind::Read, what).because(source),
+            _ => Error::new(ErrorKind::Write, what).because(source),
+        };
+        error.at(stage).subject(self.path.display())
+    }
+}
+
+/// Whether this build streams pages without a temporary copy.
+pub fn has_dbpage() -> bool {
+    let asked = Connection::open_in_memory()
+        .and_then(|connection| connection.prepare("SELECT data FROM sqlite_dbpage('main')").map(|_| ()));
+    asked.is_ok()
+}
+
+/// As PostgreSQL's: long enough for a slow transaction, short enough for a cron job to tell.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+/// From the manifest's specification.
+const CONTENT_TIMEOUT: Duration = Duration::from_secs(10);

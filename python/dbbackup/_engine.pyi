@@ -1,0 +1,199 @@
+"""The Rust engine. Everything here is re-exported or wrapped by the public modules.
+
+Every function lets go of the interpreter while it works and asks it for signals every 100 ms, on the
+calling thread; an exception that a signal handler raises (``KeyboardInterrupt``, ``SystemExit``) ends the
+work cleanly and is raised again. Failures raise a subclass of :class:`dbbackup.exceptions.DbbackupError`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, final
+
+__version__: str
+"""The version of the engine, of the command line and of this package: one number."""
+
+Compression = Literal["none", "gzip", "zstd"]
+Encryption = Literal["none", "openpgp", "age"]
+Kind = Literal["database", "media"]
+
+Progress = Callable[[str, int, int | None], None]
+"""Called at most ten times a second, on the calling thread: phase (``backup``, ``restore``, ``verify``,
+``check``, ``swap``), plain bytes done, plain bytes expected or ``None``. An exception that it raises ends
+the work cleanly and is raised again."""
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command line with `argv` (without the program's name); return its exit status."""
+
+def exit_code(kind: str) -> int:
+    """Return the exit status for an error's `kind` (``DbbackupError.kind``)."""
+
+@final
+class Store:
+    """A folder of backups. Nothing is opened or created before the first use."""
+
+    def __init__(self, location: str, *, file_mode: int = 0o600) -> None: ...
+    @property
+    def location(self) -> str: ...
+
+@final
+class Tool:
+    """A child process that gives or takes the bytes of one database.
+
+    `argv` is run without a shell; `env` is added to this process's environment. The child must be
+    ``dbbackup sqlite-dump`` or ``dbbackup sqlite-load``, whose reports the engine understands.
+    """
+
+    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] = ...) -> None: ...
+
+@final
+class Naming:
+    """How backups are named, and so how a name without a manifest is understood.
+
+    `template` is ``None`` when names come from a callable: such names are never parsed. `date_format` is a
+    ``strftime`` format; `time_zone` an IANA name, or ``None`` for the system's. `servername` is this host's
+    name. `aliases` are the known databases, `extensions` those of the known connectors (``sqlite3``, ``psql``, …).
+    """
+
+    def __init__(
+        self,
+        *,
+        template: str | None,
+        date_format: str,
+        servername: str,
+        time_zone: str | None = None,
+        aliases: Sequence[str] = (),
+        extensions: Sequence[str] = (),
+    ) -> None: ...
+
+@final
+class Backup:
+    """One listed backup: a row of the catalogue."""
+
+    name: str
+    kind: Kind
+    alias: str | None
+    """``None`` where neither a manifest nor the name tells."""
+    database: str | None
+    servername: str | None
+    created_at: datetime | None
+    """Aware, UTC."""
+    stored_bytes: int
+    compression: Compression
+    encryption: Encryption
+    reason: Literal["asked", "before-restore"]
+    is_ours: bool
+    """Whether it has a manifest of ours (the predecessor's and hand-made files have none)."""
+    manifest: dict[str, Any]
+    """What stands in ``<name>.metadata``; empty without one."""
+
+@final
+class Receipt:
+    """The result of a backup."""
+
+    name: str
+    plain_bytes: int
+    stored_bytes: int
+    stored_sha256: str
+    seconds: float
+    notes: list[str]
+    """What the user should know, one sentence each."""
+
+@final
+class Report:
+    """The result of a restore or a verification."""
+
+    name: str
+    plain_bytes: int
+    stored_bytes: int
+    seconds: float
+    proof: str
+    """What proved that the backup is whole, in words."""
+    notes: list[str]
+
+@final
+class Decision:
+    """What retention does with one backup, and why."""
+
+    name: str
+    delete: bool
+    reason: str
+
+@final
+class Pruned:
+    """The result of :func:`prune`: every backup of the scope, newest first."""
+
+    decisions: list[Decision]
+    other_servers: int
+    """Backups of the same database and kind that other servers made: left alone."""
+
+def backup(
+    store: Store,
+    *,
+    source: Tool,
+    naming: Naming,
+    alias: str,
+    database: str,
+    servername: str,
+    extension: str,
+    compression: Compression,
+    metadata: Mapping[str, Any],
+    name: str | None = None,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> Receipt:
+    """Stream `source` into one new backup in `store`.
+
+    Without `name` the name is generated; one that is taken waits for the next second. A given `name` is used
+    as it is: one that exists raises ``BackupExistsError`` before the first byte is read, unless `replace`.
+    `metadata` becomes the top level of the manifest (``engine``, ``connector``, the user's keys).
+    """
+
+def restore(
+    store: Store,
+    name: str,
+    *,
+    target: Tool,
+    progress: Progress | None = None,
+) -> Report:
+    """Stream the backup `name` into `target`, which changes nothing before all of it is proven."""
+
+def verify(store: Store, name: str, *, progress: Progress | None = None) -> Report:
+    """Read the backup `name` to its end and prove what can be proven without a database."""
+
+def catalogue(store: Store, *, naming: Naming) -> list[Backup]:
+    """List the whole backups in `store`, oldest first; those without any date come first."""
+
+def find(store: Store, name: str, *, naming: Naming) -> Backup:
+    """Return the backup `name`; raise ``BackupNotFoundError`` if there is none."""
+
+def newest(
+    store: Store,
+    *,
+    naming: Naming,
+    alias: str,
+    database: str,
+    servername: str | None = None,
+    kind: Kind = "database",
+) -> Backup:
+    """Return the newest backup of exactly this alias and kind.
+
+    With `servername` only that server's; without it this server's, or, if it has none, those of the only
+    server that has some. Raises ``BackupNotFoundError`` with the candidates otherwise.
+    """
+
+def prune(
+    store: Store,
+    *,
+    naming: Naming,
+    alias: str,
+    database: str,
+    servername: str,
+    keep: int,
+    kind: Kind = "database",
+    keep_filter: Callable[[str], object] | None = None,
+    dry_run: bool = False,
+) -> Pruned:
+    """Delete the backups of exactly this alias, server and kind beyond the newest `keep`.
+
+    Never the newest one. One for whose name `keep_filter` is true stays. `dry_run` deletes nothing.
+    """
