@@ -57,8 +57,9 @@ def store(tmp_path: Path, settings: Settings) -> Path:
 
 
 @pytest.fixture
-def call(database: Path, store: Path) -> Call:
-    """Call a command on `database` and `store` in this process; return its standard output."""
+def call(database: Path, store: Path, settings: Settings) -> Call:
+    """Call a command in this process, on `store` and by default on `database`; return what it prints."""
+    settings.DBBACKUP_DATABASES = ["default"]
 
     def run(command: str, *arguments: str, **options: object) -> str:
         out = io.StringIO()

@@ -1,0 +1,553 @@
+"""``manage.py dbbackup``."""
+
+import gzip
+import hashlib
+import re
+import sqlite3
+import stat
+import subprocess
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import CommandError
+from django.test import override_settings
+from pytest_django import Settings
+
+from tests.conftest import Call
+from tests.project import Project, Rows, fill, rows
+
+NAME = r"default-host-\d{4}-\d\d-\d\d-\d{6}\.sqlite3"
+STORED = rf"default: stored {NAME} \(8\.0 KiB in \d+\.\d s\)\n"
+
+
+def failure(call: Call, *arguments: str) -> tuple[int, str]:
+    with pytest.raises(CommandError) as caught:
+        call("dbbackup", *arguments)
+    return caught.value.returncode, str(caught.value)
+
+
+def only(store: Path) -> Path:
+    (backup,) = [path for path in store.iterdir() if path.suffix != ".metadata"]
+    return backup
+
+
+def test_one_line_says_what_was_stored(call: Call, database: Path) -> None:
+    fill(database, ["a"])
+    assert re.fullmatch(STORED, call("dbbackup"))
+
+
+def test_the_backup_is_a_database_that_sqlite_opens(call: Call, database: Path, store: Path) -> None:
+    expected = fill(database, ["a", "b"])
+    call("dbbackup")
+    assert re.fullmatch(NAME, only(store).name)
+    assert rows(only(store)) == expected
+
+
+@pytest.mark.parametrize("wal", [False, True])
+def test_rows_of_an_open_connection_are_in_the_backup(
+    call: Call, database: Path, store: Path, wal: bool
+) -> None:
+    fill(database, ["a"], wal=wal)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("INSERT INTO item (name) VALUES ('committed')")
+        connection.commit()
+        call("dbbackup")
+    assert [name for _, name in rows(only(store))] == ["a", "committed"]
+
+
+def test_files_are_for_their_owner_alone(call: Call, database: Path, store: Path, settings: Settings) -> None:
+    fill(database, ["a"])
+    settings.FILE_UPLOAD_PERMISSIONS = 0o644
+    call("dbbackup")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in store.iterdir()] == [0o600, 0o600]
+
+
+def test_files_get_the_mode_that_the_storage_asks_for(
+    call: Call, database: Path, store: Path, settings: Settings
+) -> None:
+    fill(database, ["a"])
+    storages = dict(settings.STORAGES)
+    options = {**storages["dbbackup"]["OPTIONS"], "file_permissions_mode": 0o640}
+    settings.STORAGES = storages | {"dbbackup": {**storages["dbbackup"], "OPTIONS": options}}
+    call("dbbackup")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in store.iterdir()] == [0o640, 0o640]
+
+
+def test_compressed_backups_are_what_gunzip_reads(call: Call, database: Path, store: Path) -> None:
+    fill(database, ["a" * 1000] * 100)
+    out = call("dbbackup", "-z")
+    pattern = rf"default: stored {NAME}\.gz \(\d+\.\d KiB → \d+(\.\d KiB| B) in \d+\.\d s\)\n"
+    assert re.fullmatch(pattern, out)
+    assert gzip.decompress(only(store).read_bytes()) == database.read_bytes()
+
+
+def test_the_setting_decides_what_compressed_means(
+    call: Call, database: Path, store: Path, settings: Settings
+) -> None:
+    fill(database, ["a"])
+    settings.DBBACKUP_COMPRESSION = "zstd"
+    call("dbbackup", "--compress")
+    assert only(store).name.endswith(".sqlite3.zst")
+    plain = subprocess.run(["zstd", "-dc", only(store)], capture_output=True, check=True).stdout
+    assert plain == database.read_bytes()
+
+
+def test_quiet_prints_nothing(call: Call, database: Path) -> None:
+    fill(database, ["a"])
+    assert call("dbbackup", "-q", "--clean") == ""
+    assert call("dbbackup", "--verbosity", "0", "--clean") == ""
+
+
+def test_verbose_adds_the_digest_that_sha256sum_prints(call: Call, database: Path, store: Path) -> None:
+    fill(database, ["a"])
+    out = call("dbbackup", "-v", "2")
+    digest = hashlib.sha256(only(store).read_bytes()).hexdigest()
+    assert re.match(STORED + rf"  sha256: {digest}\n", out)
+
+
+def test_the_server_stands_in_name_and_manifest(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.ok("dbbackup", "-s", "web-1")
+    (name,) = project.backups()
+    assert name.startswith("default-web-1-20")
+    assert project.manifest(name)["dbbackup"]["servername"] == "web-1"
+
+
+def test_the_manifest_has_the_keys_of_django_dbbackup_and_ours(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.ok("dbbackup", "-z")
+    (name,) = project.backups()
+    manifest = project.manifest(name)
+    ours = manifest.pop("dbbackup")
+    assert manifest == {
+        "engine": "django.db.backends.sqlite3",
+        "connector": "dbbackup.db.sqlite.SqliteBackupConnector",
+    }
+    assert (ours["state"], ours["alias"], ours["database"], ours["compression"]) == (
+        "whole",
+        "default",
+        "db",
+        "gzip",
+    )
+
+
+# The project's own keys in the manifest
+
+
+def test_the_setters_keys_are_added(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.configure("def DBBACKUP_BACKUP_METADATA_SETTER(metadata):")
+    project.configure("    return {'release': (1, 2), 'seen': sorted(metadata), 'connector': 'mine'}")
+    project.ok("dbbackup")
+    manifest = project.manifest(project.backups()[0])
+    assert manifest["release"] == [1, 2]
+    assert manifest["seen"] == ["connector", "engine"]
+    assert manifest["connector"] == "mine"
+
+
+def test_a_setter_that_fails_costs_its_keys_and_the_good_exit_status(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.configure("def DBBACKUP_BACKUP_METADATA_SETTER(metadata): return {}['release']")
+    project.configure("LOGGING = {'version': 1, 'loggers': {'dbbackup': {'level': 'CRITICAL'}}}")
+    err = project.fails(3, "dbbackup")
+    assert "stored without the keys of `DBBACKUP_BACKUP_METADATA_SETTER`: KeyError: 'release'" in err
+    assert len(project.backups()) == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "complaint"),
+    [
+        ("[]", "must return a dictionary"),
+        ("{'a': object()}", "cannot be written as JSON"),
+        ("{'a': float('nan')}", "cannot be written as JSON"),
+        ("{'dbbackup': {}}", "must not return the key `dbbackup`"),
+    ],
+)
+def test_keys_that_no_manifest_can_hold_are_refused_before_the_first_byte(
+    call: Call, database: Path, store: Path, settings: Settings, result: str, complaint: str
+) -> None:
+    fill(database, ["a"])
+    settings.DBBACKUP_BACKUP_METADATA_SETTER = lambda _: eval(result)
+    code, text = failure(call)
+    assert (code, complaint in text) == (2, True), text
+    assert not store.exists() or not list(store.iterdir())
+
+
+# Which databases
+
+
+def test_all_databases_are_backed_up_and_each_has_its_line(two_databases: Project) -> None:
+    for path in two_databases.databases.values():
+        fill(path, ["a"])
+    lines = two_databases.ok("dbbackup").splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["default", "second"]
+    assert [name.partition("-")[0] for name in two_databases.backups()] == ["default", "second"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "aliases"),
+    [("second", ["second"]), (" second , default,second", ["second", "default"]), ("default,", ["default"])],
+)
+def test_the_databases_that_are_asked_for_are_backed_up_in_order(
+    call: Call, database: Path, asked: str, aliases: list[str]
+) -> None:
+    fill(database, ["a"])
+    fill(database.with_name("second.sqlite3"), ["b"])
+    out = call("dbbackup", "-d", asked)
+    assert [line.partition(":")[0] for line in out.splitlines()] == aliases
+
+
+def test_the_setting_says_which_databases_are_meant(call: Call, database: Path, settings: Settings) -> None:
+    fill(database.with_name("second.sqlite3"), ["b"])
+    settings.DBBACKUP_DATABASES = ["second"]
+    assert call("dbbackup").startswith("second: stored second-host-")
+
+
+@pytest.mark.parametrize("asked", ["third", ",", " "])
+def test_an_unknown_database_lists_the_known(call: Call, asked: str) -> None:
+    code, text = failure(call, "-d", asked)
+    assert code == 2
+    assert "`DATABASES` has: default, second" in text
+
+
+def test_a_failure_of_one_database_does_not_keep_the_others_from_being_backed_up(
+    two_databases: Project,
+) -> None:
+    fill(two_databases.databases["second"], ["b"])
+    run = two_databases.manage("dbbackup")
+    assert run.code == 11
+    assert run.out.startswith("second: stored second-host-")
+    first, last = run.err.splitlines()[0], run.err.splitlines()[-1]
+    assert re.match(rf"default: .*{two_databases.database}", first)
+    assert last == "CommandError: 1 of 2 databases failed: default"
+
+
+def test_other_engines_are_named_as_unsupported(project: Project) -> None:
+    project.configure("DATABASES['default'] = {'ENGINE': 'django.db.backends.dummy'}")
+    err = project.fails(1, "dbbackup")
+    assert "its engine `django.db.backends.dummy` is not supported yet" in err
+    assert project.files() == []
+
+
+def test_a_database_without_a_file_is_an_error_and_is_not_created(project: Project) -> None:
+    assert str(project.database) in project.fails(1, "dbbackup")
+    assert not project.database.exists()
+    assert project.files() == []
+
+
+def test_a_database_in_memory_is_not_supported_yet(project: Project) -> None:
+    project.configure("DATABASES['default']['NAME'] = ':memory:'")
+    assert "lives in memory" in project.fails(1, "dbbackup")
+
+
+def test_a_database_may_be_named_by_a_relative_path_or_a_uri(project: Project) -> None:
+    expected = fill(project.root / "my shop.v1.db", ["a"])
+    for name in ("my shop.v1.db", "file:my%20shop.v1.db?mode=ro"):
+        project.configure(f"DATABASES['default']['NAME'] = {name!r}")
+        project.ok("dbbackup", "-o", "backup")
+        assert project.manifest("backup")["dbbackup"]["database"] == "my shop"
+        assert rows(project.store / "backup") == expected
+        for path in project.store.iterdir():
+            path.unlink()
+
+
+# Names given by the user
+
+
+def test_a_name_that_is_taken_gets_the_storages_suffix_and_one_manifest(project: Project) -> None:
+    first = fill(project.database, ["first"])
+    project.ok("dbbackup", "-o", "nightly.sqlite3")
+    second = fill(project.database, ["second"])
+    out = project.ok("dbbackup", "-o", "nightly.sqlite3")
+    name = re.fullmatch(r"default: stored (nightly_\w{7}\.sqlite3) .*\n", out)
+    assert name
+    assert project.files() == sorted(
+        ["nightly.sqlite3", "nightly.sqlite3.metadata", name[1], f"{name[1]}.metadata"]
+    )
+    assert rows(project.store / "nightly.sqlite3") == first
+    assert rows(project.store / name[1]) == second
+
+
+def test_a_storage_that_overwrites_keeps_the_name(project: Project) -> None:
+    pytest.importorskip("django", minversion="5.1", reason="`allow_overwrite` came with Django 5.1")
+    project.configure("STORAGES['dbbackup']['OPTIONS']['allow_overwrite'] = True")
+    fill(project.database, ["first"])
+    project.ok("dbbackup", "-o", "nightly.sqlite3")
+    second = fill(project.database, ["second"])
+    project.ok("dbbackup", "-o", "nightly.sqlite3")
+    assert project.files() == ["nightly.sqlite3", "nightly.sqlite3.metadata"]
+    assert rows(project.store / "nightly.sqlite3") == second
+    project.ok("dbrestore", "--noinput", "-i", "nightly.sqlite3")
+
+
+def test_a_name_that_climbs_out_of_the_storage_is_refused(call: Call, database: Path, store: Path) -> None:
+    fill(database, ["a"])
+    for name in ("../x.sqlite3", "/tmp/x.sqlite3", ".."):
+        code, text = failure(call, "-o", name)
+        assert (code, f"`{name}`" in text) == (2, True), text
+    assert not store.exists() or not list(store.iterdir())
+
+
+@pytest.mark.parametrize("option", ["-o", "-O"])
+def test_one_name_for_several_databases_is_refused(
+    call: Call, database: Path, store: Path, tmp_path: Path, option: str
+) -> None:
+    fill(database, ["a"])
+    code, text = failure(call, "-d", "default,second", option, str(tmp_path / "one.sqlite3"))
+    assert code == 2
+    assert "run the command once for each, with -d" in text
+    assert not (tmp_path / "one.sqlite3").exists()
+    assert not store.exists()
+
+
+def test_two_places_for_one_backup_are_refused(call: Call) -> None:
+    assert failure(call, "-o", "x", "-O", "y")[0] == 2
+
+
+# Local files
+
+
+def test_a_local_file_is_written_and_replaced_whole(project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "out.sqlite3"
+    for names in (["first"], ["second"]):
+        expected = fill(project.database, names)
+        out = project.ok("dbbackup", "-O", str(path))
+        assert re.match(r"default: stored out\.sqlite3 ", out)
+        assert rows(path) == expected
+    assert project.files() == []
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        "out.sqlite3",
+        "out.sqlite3.metadata",
+        "project",
+    ]
+
+
+def test_a_local_path_is_relative_to_the_working_directory_and_needs_no_storage(project: Project) -> None:
+    project.configure("del STORAGES['dbbackup']")
+    expected = fill(project.database, ["a"])
+    project.ok("dbbackup", "-z", "-O", "out.gz")
+    assert (project.root / "out.gz").read_bytes()[:2] == b"\x1f\x8b"
+    fill(project.database, ["b"])
+    project.ok("dbrestore", "--noinput", "-I", "out.gz")
+    assert rows(project.database) == expected
+
+
+def test_a_failed_backup_leaves_the_old_local_file(project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "out.sqlite3"
+    expected = fill(project.database, ["a"])
+    project.ok("dbbackup", "-O", str(path))
+    before = path.stat().st_mtime_ns
+    project.database.write_bytes(b"junk" * 10_000)
+    run = project.manage("dbbackup", "-O", str(path))
+    assert run.code != 0
+    assert (rows(path), path.stat().st_mtime_ns) == (expected, before)
+    assert not [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")]
+
+
+def test_a_link_stays_a_link(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+    expected = fill(project.database, ["a"])
+    project.ok("dbbackup", "-O", str(tmp_path / "link"))
+    assert (tmp_path / "link").is_symlink()
+    assert rows(tmp_path / "real") == expected
+
+
+@pytest.mark.parametrize("path", ["/dev/null", ".", "new/", "no/such/folder/x"])
+def test_a_local_path_that_is_no_file_is_refused(project: Project, path: str) -> None:
+    fill(project.database, ["a"])
+    assert f"cannot write to `{path}`" in project.fails(2, "dbbackup", "-O", path)
+    assert Path("/dev/null").is_char_device()
+
+
+def test_urls_are_not_supported_yet(project: Project) -> None:
+    err = project.fails(1, "dbbackup", "-O", "s3://bucket/key")
+    assert "cannot write to `s3://bucket/key`: URLs are not supported yet" in err
+
+
+# Names given by a function of the project
+
+CALLABLE = """
+def DBBACKUP_FILENAME_TEMPLATE(databasename, servername, datetime, extension, content_type):
+    return f"{content_type}_{databasename}_{servername}_{datetime}.{extension}"
+"""
+
+
+def test_a_callable_names_the_backups(project: Project) -> None:
+    project.configure(CALLABLE)
+    fill(project.database, ["a"])
+    project.ok("dbbackup", "-z")
+    (name,) = project.backups()
+    assert re.fullmatch(r"db_default_host_\d{4}-\d\d-\d\d-\d{6}\.sqlite3\.gz", name)
+
+
+@pytest.mark.parametrize("template", ["", CALLABLE])
+def test_backups_of_the_same_second_wait_for_the_next(project: Project, template: str) -> None:
+    project.configure(template)
+    fill(project.database, ["a"])
+    with ExitStack() as stack:
+        processes = [stack.enter_context(project.running("dbbackup")) for _ in range(3)]
+        for process in processes:
+            out, err = process.communicate(timeout=25)
+            assert (process.returncode, err) == (0, ""), out
+    assert len(project.backups()) == 3
+    assert len(project.files()) == 6
+
+
+def test_a_callable_that_always_gives_the_same_name_never_replaces(
+    call: Call, database: Path, store: Path, settings: Settings
+) -> None:
+    settings.DBBACKUP_FILENAME_TEMPLATE = lambda **_: "same.sqlite3"
+    expected = fill(database, ["first"])
+    call("dbbackup")
+    fill(database, ["second"])
+    code, text = failure(call)
+    assert (code, "same.sqlite3" in text) == (4, True)
+    assert rows(store / "same.sqlite3") == expected
+
+
+@pytest.mark.parametrize("template", ["", CALLABLE])
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_dates_in_names_are_local_in_the_projects_time_zone(
+    project: Project, zone: str, template: str
+) -> None:
+    fill(project.database, ["a"])
+    project.configure(f"TIME_ZONE = {zone!r}\n{template}")
+    project.ok("dbbackup")
+    (name,) = project.backups()
+    date = re.search(r"\d{4}-\d\d-\d\d-\d{6}", name)
+    assert date
+    local = datetime.strptime(date[0], "%Y-%m-%d-%H%M%S").replace(tzinfo=ZoneInfo(zone))
+    assert abs(datetime.now(UTC) - local) < timedelta(minutes=1)
+
+
+# What -c deletes
+
+
+def backup_at(project: Project, date: str, alias: str = "default", server: str = "host", **keys: str) -> str:
+    """Put a backup of a day into the store, as it would be found there; return its name."""
+    template = keys.get("ending", "")
+    name = f"{alias}-{server}-{date}-120000.sqlite3{template}"
+    project.store.mkdir(exist_ok=True)
+    (project.store / name).write_bytes(b"")
+    return name
+
+
+def test_cleaning_keeps_the_newest_and_never_touches_other_databases(two_databases: Project) -> None:
+    project = Project(two_databases.root, {"app": "app.sqlite3", "app2": "app2.sqlite3"})
+    fill(project.databases["app"], ["a"])
+    project.configure("DBBACKUP_CLEANUP_KEEP = 2")
+    old = [backup_at(project, f"2026-01-0{day}", "app") for day in (1, 2, 3)]
+    others = [backup_at(project, f"2026-01-0{day}", "app2") for day in (1, 2, 3)]
+    foreign = [backup_at(project, "2026-01-01", "other"), "notes.txt"]
+    (project.store / "notes.txt").touch()
+    out = project.ok("dbbackup", "-d", "app", "-c")
+    kept = set(project.backups())
+    assert kept >= {old[2], *others, *foreign}
+    assert not kept & {old[0], old[1]}
+    assert [line.split(" (")[0] for line in out.splitlines()[1:]] == [
+        f"app: deleted {old[1]}",
+        f"app: deleted {old[0]}",
+    ]
+
+
+def test_cleaning_for_one_server_never_touches_another(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.configure("DBBACKUP_CLEANUP_KEEP = 1")
+    other = [backup_at(project, f"2026-01-0{day}", server="serverA") for day in (1, 2)]
+    own = backup_at(project, "2026-01-01", server="serverB")
+    out = project.ok("dbbackup", "-c", "-s", "serverB")
+    assert set(other) <= set(project.backups())
+    assert own not in project.backups()
+    assert out.splitlines()[-1] == "default: left alone 2 of other servers"
+
+
+def test_cleaning_counts_backups_of_every_compression(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.configure("DBBACKUP_CLEANUP_KEEP = 2")
+    for day, ending in ((1, ""), (2, ".gz"), (3, ".zst")):
+        backup_at(project, f"2026-01-0{day}", ending=ending)
+    project.ok("dbbackup", "-c", "-z")
+    assert [name for name in project.backups() if "-2026-01-" in name] == [
+        "default-host-2026-01-03-120000.sqlite3.zst"
+    ]
+
+
+def test_the_filter_keeps_what_it_wants_beside_the_count(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.configure("DBBACKUP_CLEANUP_KEEP = 1")
+    project.configure("def DBBACKUP_CLEANUP_KEEP_FILTER(name): return '-01-120000' in name")
+    names = [backup_at(project, f"2026-01-0{day}") for day in (1, 2)]
+    project.ok("dbbackup", "-c")
+    assert [name for name in project.backups() if name in names] == names[:1]
+
+
+def test_a_filter_that_fails_deletes_nothing(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.configure("DBBACKUP_CLEANUP_KEEP = 1")
+    project.configure("def DBBACKUP_CLEANUP_KEEP_FILTER(name): raise ValueError('oh')")
+    names = [backup_at(project, f"2026-01-0{day}") for day in (1, 2)]
+    assert "`DBBACKUP_CLEANUP_KEEP_FILTER` failed for" in project.fails(2, "dbbackup", "-c")
+    assert set(names) < set(project.backups())
+
+
+def test_a_failed_backup_cleans_nothing(project: Project) -> None:
+    project.configure("DBBACKUP_CLEANUP_KEEP = 1")
+    names = [backup_at(project, f"2026-01-0{day}") for day in (1, 2)]
+    assert project.manage("dbbackup", "-c").code != 0
+    assert project.backups() == names
+
+
+# Settings that a backup cannot be made with
+
+
+def test_no_storage_is_refused_with_the_setting_to_write(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.configure("del STORAGES['dbbackup']")
+    assert 'hint: write in the settings: STORAGES = {..., "dbbackup"' in project.fails(2, "dbbackup")
+    assert not (project.root / "media").exists()
+
+
+def test_a_storage_in_the_media_files_is_refused_unless_it_is_allowed(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.configure("STORAGES['dbbackup']['OPTIONS']['location'] = MEDIA_ROOT / 'backups'")
+    assert "it lies in the folder of `MEDIA_ROOT`" in project.fails(2, "dbbackup")
+    assert not (project.root / "media").exists()
+    project.configure("DBBACKUP_ALLOW_PUBLIC_STORAGE = True")
+    project.ok("dbbackup")
+    assert len(list((project.root / "media" / "backups").iterdir())) == 2
+
+
+def test_unrelated_errors_in_the_project_do_not_prevent_a_backup(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.configure("ROOT_URLCONF = 'no.such.module'")
+    project.configure("INSTALLED_APPS += ['django.contrib.admin']")
+    project.ok("dbbackup", "--skip-checks")
+    assert len(project.backups()) == 1
+
+
+def test_a_terminal_without_the_arrow_gets_a_plain_one(project: Project) -> None:
+    fill(project.database, ["a"])
+    run = project.manage("dbbackup", "-z", env={"PYTHONIOENCODING": "ascii"})
+    assert (run.code, run.err) == (0, "")
+    assert " -> " in run.out
+
+
+def test_settings_overridden_in_this_process_are_seen(call: Call, database: Path, tmp_path: Path) -> None:
+    fill(database, ["a"])
+    with override_settings(DBBACKUP_HOSTNAME="elsewhere"):
+        assert "default-elsewhere-20" in call("dbbackup")
+    assert "default-host-20" in call("dbbackup")
+
+
+def test_restored_rows_are_those_of_the_day(call: Call, database: Path) -> None:
+    days: list[Rows] = []
+    for day in ("monday", "tuesday"):
+        days.append(fill(database, [day]))
+        call("dbbackup", "-o", f"{day}.sqlite3")
+    for expected, day in zip(days, ("monday", "tuesday"), strict=True):
+        call("dbrestore", "-d", "default", "-i", f"{day}.sqlite3", interactive=False)
+        assert rows(database) == expected
