@@ -1,1 +1,41 @@
-//! p
+//! The engine for Python: `dbbackup._engine`. Registration only; `_engine.pyi` is the contract.
+
+#![deny(unsafe_code)]
+
+mod attend;
+mod backup;
+mod catalogue;
+mod convert;
+mod errors;
+mod restore;
+mod types;
+
+use std::ffi::OsString;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _engine {
+    #[pymodule_export]
+    use super::backup::backup;
+    #[pymodule_export]
+    use super::catalogue::{catalogue, find, newest, prune};
+    #[pymodule_export]
+    use super::errors::exit_code;
+    #[pymodule_export]
+    use super::main;
+    #[pymodule_export]
+    use super::restore::{restore, verify};
+    #[pymodule_export]
+    use super::types::{Backup, Decision, Naming, Pruned, Receipt, Report, Store, Tool};
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = dbbackup::VERSION;
+}
+
+/// Runs the command line.
+#[pyfunction]
+fn main(py: Python<'_>, argv: Vec<OsString>) -> PyResult<u8> {
+    attend::attend(py, None, move |run| Ok(dbbackup_cli::main(argv, &run.cancel)))
+}

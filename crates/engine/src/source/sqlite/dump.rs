@@ -44,10 +44,15 @@ impl Sqlite {
     /// Opens the file and begins the read transaction that the whole dump comes from.
     fn begin(&self) -> Result<Snapshot> {
         let failed = |source| self.fail(Stage::Source, "read", source);
-        match self.try_begin(OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        // A database that nobody has open would keep an empty `-wal` and a `-shm` after a reader without rights
+        // to remove them; one that has a `-wal` is read without a chance to change it.
+        let has_wal = beside(&self.path, "-wal").exists();
+        let flags = if has_wal { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
+        match self.try_begin(flags) {
             // A hot journal or a `-wal` of a crash needs recovery first, which needs rights to write.
             Err(error) if needs_recovery(&error) => {
-                self.try_begin(OpenFlags::SQLITE_OPEN_READ_WRITE).or_else(|second| match second.sqlite_error_code() {
+                let other = flags ^ OpenFlags::SQLITE_OPEN_READ_ONLY ^ OpenFlags::SQLITE_OPEN_READ_WRITE;
+                self.try_begin(other).or_else(|second| match second.sqlite_error_code() {
                     Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => self.begin_immutable().map_err(|_| failed(error)),
                     _ => Err(failed(second)),
                 })
@@ -120,6 +125,7 @@ struct Snapshot {
 
 impl Snapshot {
     fn begin(connection: Connection) -> rusqlite::Result<Self> {
+        connection.execute_batch("PRAGMA query_only = ON")?;
         let journal_mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
         connection.execute_batch("BEGIN")?;
         // The first read takes the lock and fixes the snapshot.

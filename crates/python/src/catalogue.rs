@@ -1,0 +1,106 @@
+//! `catalogue`, `find`, `newest` and `prune`.
+
+use std::collections::HashSet;
+
+use dbbackup::manifest::Kind;
+use dbbackup::retention::Policy;
+use dbbackup::{Catalogue, Prune, Scope};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::errors::to_python;
+use crate::types::{Backup, Naming, Pruned, Store};
+
+/// Lists the whole backups of a store. The contract is documented in `_engine.pyi`.
+#[pyfunction]
+#[pyo3(signature = (store, *, naming))]
+pub(crate) fn catalogue(py: Python<'_>, store: &Store, naming: &Naming) -> PyResult<Vec<Backup>> {
+    let catalogue = read(py, store, naming)?;
+    catalogue.backups.iter().map(|listed| Backup::new(py, listed)).collect()
+}
+
+/// Returns one backup by its name. The contract is documented in `_engine.pyi`.
+#[pyfunction]
+#[pyo3(signature = (store, name, *, naming))]
+pub(crate) fn find(py: Python<'_>, store: &Store, name: &str, naming: &Naming) -> PyResult<Backup> {
+    let found = py.detach(|| Catalogue::find(&store.local, name, &naming.0));
+    Backup::new(py, &found.map_err(|error| to_python(py, &error))?)
+}
+
+/// Returns the newest backup of an alias. The contract is documented in `_engine.pyi`.
+#[pyfunction]
+#[pyo3(signature = (store, *, naming, alias, database, servername = None, kind = "database"))]
+pub(crate) fn newest(
+    py: Python<'_>,
+    store: &Store,
+    naming: &Naming,
+    alias: String,
+    database: String,
+    servername: Option<&str>,
+    kind: &str,
+) -> PyResult<Backup> {
+    let scope = Scope { alias, kind: kind_of(kind)?, database: Some(database) };
+    let catalogue = read(py, store, naming)?;
+    let newest = catalogue.newest(&scope, servername, &naming.0.servername);
+    Backup::new(py, newest.map_err(|error| to_python(py, &error))?)
+}
+
+/// Deletes old backups. The contract is documented in `_engine.pyi`.
+#[pyfunction]
+#[pyo3(signature = (
+    store, *, naming, alias, database, servername, keep, kind = "database", keep_filter = None, dry_run = false,
+))]
+#[allow(clippy::too_many_arguments)] // keyword-only in Python
+pub(crate) fn prune(
+    py: Python<'_>,
+    store: &Store,
+    naming: &Naming,
+    alias: String,
+    database: String,
+    servername: &str,
+    keep: usize,
+    kind: &str,
+    keep_filter: Option<Py<PyAny>>,
+    dry_run: bool,
+) -> PyResult<Pruned> {
+    let scope = Scope { alias, kind: kind_of(kind)?, database: Some(database) };
+    let request = Prune { scope: &scope, servername, policy: Policy::keep_last(keep), dry_run };
+    // The filter is asked before anything is deleted: if it raises, nothing is.
+    let wanted = match &keep_filter {
+        Some(filter) => wanted(py, &request, store, naming, filter)?,
+        None => HashSet::new(),
+    };
+    let plan = py.detach(|| dbbackup::prune(&request, &store.local, &naming.0, |name| wanted.contains(name)));
+    Pruned::new(py, &plan.map_err(|error| to_python(py, &error))?)
+}
+
+/// Returns the names that `filter` wants to keep, of those that would go.
+fn wanted(
+    py: Python<'_>,
+    request: &Prune<'_>,
+    store: &Store,
+    naming: &Naming,
+    filter: &Py<PyAny>,
+) -> PyResult<HashSet<String>> {
+    let request = Prune { dry_run: true, ..*request };
+    let plan = py.detach(|| dbbackup::prune(&request, &store.local, &naming.0, |_| false));
+    let mut wanted = HashSet::new();
+    for decision in plan.map_err(|error| to_python(py, &error))?.decisions {
+        if decision.is_deletion() && filter.call1(py, (&decision.name,))?.bind(py).is_truthy()? {
+            wanted.insert(decision.name);
+        }
+    }
+    Ok(wanted)
+}
+
+fn read(py: Python<'_>, store: &Store, naming: &Naming) -> PyResult<Catalogue> {
+    py.detach(|| Catalogue::read(&store.local, &naming.0)).map_err(|error| to_python(py, &error))
+}
+
+fn kind_of(word: &str) -> PyResult<Kind> {
+    match word {
+        "database" => Ok(Kind::Database),
+        "media" => Ok(Kind::Media),
+        _ => Err(PyValueError::new_err(format!("unknown kind `{word}`"))),
+    }
+}

@@ -1,0 +1,196 @@
+//! The classes of `_engine.pyi`.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use dbbackup::retention::Plan;
+use dbbackup::{Listed, Local};
+use jiff::tz::TimeZone;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::convert::{datetime, json_to_python};
+use crate::errors::to_python;
+
+/// A folder of backups.
+#[pyclass(frozen)]
+pub(crate) struct Store {
+    pub(crate) local: Local,
+    location: PathBuf,
+}
+
+#[pymethods]
+impl Store {
+    #[new]
+    #[pyo3(signature = (location, *, file_mode = 0o600))]
+    fn new(location: PathBuf, file_mode: u32) -> Self {
+        Self { local: Local::new(&location).with_file_mode(file_mode), location }
+    }
+
+    #[getter]
+    fn location(&self) -> PathBuf {
+        self.location.clone()
+    }
+}
+
+/// A child process that gives or takes the bytes of one database.
+#[pyclass(frozen)]
+pub(crate) struct Tool(pub(crate) dbbackup::source::process::Tool);
+
+#[pymethods]
+impl Tool {
+    #[new]
+    #[pyo3(signature = (argv, *, env = HashMap::new()))]
+    fn new(argv: Vec<OsString>, env: HashMap<OsString, OsString>) -> PyResult<Self> {
+        if argv.is_empty() {
+            return Err(PyValueError::new_err("argv is empty"));
+        }
+        let tool = dbbackup::source::process::Tool::ours(argv);
+        Ok(Self(env.into_iter().fold(tool, |tool, (key, value)| tool.env(key, value))))
+    }
+}
+
+/// How backups are named.
+#[pyclass(frozen)]
+pub(crate) struct Naming(pub(crate) dbbackup::Naming);
+
+#[pymethods]
+impl Naming {
+    #[new]
+    #[pyo3(signature = (*, template, date_format, servername, time_zone = None, aliases = vec![], extensions = vec![]))]
+    fn new(
+        py: Python<'_>,
+        template: Option<String>,
+        date_format: String,
+        servername: String,
+        time_zone: Option<&str>,
+        aliases: Vec<String>,
+        extensions: Vec<String>,
+    ) -> PyResult<Self> {
+        let time_zone = match time_zone {
+            Some(name) => TimeZone::get(name).map_err(|error| PyValueError::new_err(error.to_string()))?,
+            None => TimeZone::system(),
+        };
+        let naming = dbbackup::Naming::new(template, date_format, time_zone, servername, &aliases, &extensions);
+        Ok(Self(naming.map_err(|error| to_python(py, &error))?))
+    }
+}
+
+/// One listed backup.
+#[pyclass(frozen, get_all)]
+pub(crate) struct Backup {
+    name: String,
+    kind: &'static str,
+    alias: Option<String>,
+    database: Option<String>,
+    servername: Option<String>,
+    created_at: Py<PyAny>,
+    stored_bytes: u64,
+    compression: &'static str,
+    encryption: &'static str,
+    reason: &'static str,
+    is_ours: bool,
+    manifest: Py<PyDict>,
+}
+
+impl Backup {
+    pub(crate) fn new(py: Python<'_>, listed: &Listed) -> PyResult<Self> {
+        Ok(Self {
+            name: listed.name.clone(),
+            kind: listed.kind.id(),
+            alias: listed.alias.clone(),
+            database: listed.database.clone(),
+            servername: listed.servername.clone(),
+            created_at: datetime(py, listed.created_at)?,
+            stored_bytes: listed.stored_bytes,
+            compression: listed.compression.id(),
+            encryption: listed.encryption.id(),
+            reason: listed.reason.id(),
+            is_ours: listed.manifest.dbbackup.is_some(),
+            manifest: json_to_python(py, &listed.manifest)?,
+        })
+    }
+}
+
+#[pymethods]
+impl Backup {
+    fn __repr__(&self) -> String {
+        format!("<Backup {}>", self.name)
+    }
+}
+
+/// The result of a backup.
+#[pyclass(frozen, get_all)]
+pub(crate) struct Receipt {
+    name: String,
+    plain_bytes: u64,
+    stored_bytes: u64,
+    stored_sha256: String,
+    seconds: f64,
+    notes: Vec<String>,
+}
+
+impl From<dbbackup::Receipt> for Receipt {
+    fn from(receipt: dbbackup::Receipt) -> Self {
+        Self {
+            name: receipt.name,
+            plain_bytes: receipt.record.plain_bytes,
+            stored_bytes: receipt.record.stored_bytes,
+            stored_sha256: receipt.record.stored_sha256,
+            seconds: receipt.duration.as_secs_f64(),
+            notes: receipt.notes,
+        }
+    }
+}
+
+/// The result of a restore or a verification.
+#[pyclass(frozen, get_all)]
+pub(crate) struct Report {
+    name: String,
+    plain_bytes: u64,
+    stored_bytes: u64,
+    seconds: f64,
+    proof: String,
+    notes: Vec<String>,
+}
+
+impl From<dbbackup::Report> for Report {
+    fn from(report: dbbackup::Report) -> Self {
+        Self {
+            name: report.name,
+            plain_bytes: report.plain_bytes,
+            stored_bytes: report.stored_bytes,
+            seconds: report.duration.as_secs_f64(),
+            proof: report.proof,
+            notes: report.notes,
+        }
+    }
+}
+
+/// What retention does with one backup, and why.
+#[pyclass(frozen, get_all)]
+#[derive(Clone)]
+pub(crate) struct Decision {
+    name: String,
+    delete: bool,
+    reason: String,
+}
+
+/// The result of a prune.
+#[pyclass(frozen, get_all)]
+pub(crate) struct Pruned {
+    decisions: Vec<Py<Decision>>,
+    other_servers: usize,
+}
+
+impl Pruned {
+    pub(crate) fn new(py: Python<'_>, plan: &Plan) -> PyResult<Self> {
+        let decisions = plan.decisions.iter().map(|decision| {
+            let reason = decision.verdict.to_string();
+            Py::new(py, Decision { name: decision.name.clone(), delete: decision.is_deletion(), reason })
+        });
+        Ok(Self { decisions: decisions.collect::<PyResult<_>>()?, other_servers: plan.other_servers })
+    }
+}
