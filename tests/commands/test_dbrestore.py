@@ -224,7 +224,7 @@ def test_a_restore_inside_a_transaction_of_its_own_is_refused(
 
 def damaged(sound: bytes) -> dict[str, bytes]:
     """A SQLite file in every way of being wrong that shows without a manifest."""
-    middle = len(sound) // 2
+    packed = gzip.compress(sound)
     return {
         "junk": b"junk" * 4096,
         "empty": b"",
@@ -234,11 +234,11 @@ def damaged(sound: bytes) -> dict[str, bytes]:
         "bytes after the end": sound + b"x",
         "text": b"CREATE TABLE item (id INTEGER);\n",
         "page of zeros": sound[:4096] + bytes(4096) + sound[8192:],
-        "packed and cut": gzip.compress(sound)[:-20],
-        "packed and flipped": flip(gzip.compress(sound), 2000),
-        "packed with bytes after the end": gzip.compress(sound) + b"junk",
+        "packed and cut": packed[:-20],
+        "packed and flipped": flip(packed, len(packed) // 2),
+        "packed with bytes after the end": packed + b"junk",
         "flipped header": flip(sound, 17),
-        "flipped middle": flip(sound, middle),
+        "flipped middle": flip(sound, len(sound) // 2),
     }
 
 
@@ -246,51 +246,56 @@ def flip(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
 
 
+def refused(call: Call, *arguments: str) -> int:
+    with pytest.raises(CommandError) as caught:
+        call("dbrestore", "-d", "default", "--noinput", *arguments)
+    return caught.value.returncode
+
+
 @pytest.mark.parametrize("damage", [name for name in damaged(bytes(20000)) if name != "flipped middle"])
 @pytest.mark.parametrize("wal", [False, True])
 def test_damage_without_a_manifest_is_refused_and_the_database_stays(
-    project: Project, tmp_path: Path, damage: str, wal: bool
+    call: Call, database: Path, tmp_path: Path, damage: str, wal: bool
 ) -> None:
-    fill(project.database, ["x" * 300] * 200)
-    (tmp_path / "file.sqlite3").write_bytes(damaged(project.database.read_bytes())[damage])
-    now = fill(project.database, NEW, wal=wal)
-    content = project.database.read_bytes()
-    assert project.fails(6, "dbrestore", "--noinput", "-I", str(tmp_path / "file.sqlite3"))
-    assert rows(project.database) == now
-    assert project.database.read_bytes() == content
-    assert sorted(path.name for path in project.root.iterdir() if "sqlite3" in path.name) == ["db.sqlite3"]
+    fill(database, ["x" * 300] * 200)
+    (tmp_path / "file.sqlite3").write_bytes(damaged(database.read_bytes())[damage])
+    now = fill(database, NEW, wal=wal)
+    content = database.read_bytes()
+    assert refused(call, "-I", str(tmp_path / "file.sqlite3")) == 6
+    assert rows(database) == now
+    assert database.read_bytes() == content
+    assert [path.name for path in database.parent.iterdir()] == [database.name]
 
 
 @pytest.mark.parametrize("damage", damaged(bytes(20000)))
 @pytest.mark.parametrize("options", [[], ["-z"]])
 def test_damage_in_the_store_is_refused_and_the_database_stays(
-    project: Project, damage: str, options: list[str]
+    call: Call, database: Path, store: Path, damage: str, options: list[str]
 ) -> None:
-    fill(project.database, ["x" * 300] * 200)
-    name = stored(project, *options)
-    path = project.store / name
-    path.write_bytes(damaged(project.database.read_bytes())[damage])
-    now = fill(project.database, NEW)
-    project.fails(6, "dbrestore", "--noinput", "-i", name)
-    assert rows(project.database) == now
+    fill(database, ["x" * 300] * 200)
+    call("dbbackup", "-o", "backup", *options)
+    (store / "backup").write_bytes(damaged(database.read_bytes())[damage])
+    now = fill(database, NEW)
+    assert refused(call, "-i", "backup") == 6
+    assert rows(database) == now
 
 
-def test_a_payload_of_another_backup_is_refused(project: Project) -> None:
-    fill(project.database, OLD)
-    first = stored(project, "-o", "first.sqlite3")
-    fill(project.database, ["other", "rows"])
-    second = stored(project, "-o", "second.sqlite3")
-    shutil.copy(project.store / first, project.store / second)
-    now = fill(project.database, NEW)
-    project.fails(6, "dbrestore", "--noinput", "-i", second)
-    assert rows(project.database) == now
+def test_a_payload_of_another_backup_is_refused(call: Call, database: Path, store: Path) -> None:
+    for names in (OLD, ["other", "rows"]):
+        fill(database, names)
+        call("dbbackup", "-o", names[0])
+    shutil.copy(store / "old", store / "other")
+    now = fill(database, NEW)
+    assert refused(call, "-i", "other") == 6
+    assert rows(database) == now
 
 
 # Which backup
 
 
-def test_the_newest_of_exactly_this_database_is_taken(two_databases: Project) -> None:
-    project = Project(two_databases.root, {"app": "app.sqlite3", "app2": "app2.sqlite3"})
+def test_the_newest_of_exactly_this_database_is_taken(tmp_path: Path) -> None:
+    databases = {"default": "db.sqlite3", "app": "app.sqlite3", "app2": "app2.sqlite3"}
+    project = Project(tmp_path / "project", databases)
     expected = fill(project.databases["app"], ["app"])
     stored(project, alias="app")
     fill(project.databases["app2"], ["app2"])
