@@ -69,7 +69,8 @@ impl Config {
 
     fn parse(path: &Path, text: &str) -> Result<Self> {
         toml::from_str(text).map_err(|source: toml::de::Error| {
-            let error = Error::new(ErrorKind::Config, format!("cannot use `{}`", path.display())).subject(path.display());
+            let error =
+                Error::new(ErrorKind::Config, format!("cannot use `{}`", path.display())).subject(path.display());
             match unknown_key(source.message()) {
                 Some(hint) => error.because(source).hint(hint),
                 None => error.because(source),

@@ -40,7 +40,9 @@ impl Database {
             let hint = known.map_or("name one of dbbackup.toml, or give a URL: sqlite:///file".to_owned(), |known| {
                 format!("did you mean `{known}`?")
             });
-            return Err(Error::new(ErrorKind::Config, format!("cannot find database `{typed}`")).subject(typed).hint(hint));
+            return Err(Error::new(ErrorKind::Config, format!("cannot find database `{typed}`"))
+                .subject(typed)
+                .hint(hint));
         }
         let path = sqlite_path(typed)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -83,14 +85,17 @@ pub(crate) fn store(typed: &str, config: &Config) -> Result<Local> {
     match place.split_once("://") {
         None => Ok(Local::new(place)),
         Some(("file", path)) => Ok(Local::new(percent_decoded(path)?)),
-        Some(("s3" | "gs" | "azblob" | "sftp", _)) => {
-            Err(Error::new(ErrorKind::Unsupported, format!("cannot use store `{place}`: only folders work in this version"))
+        Some(("s3" | "gs" | "azblob" | "sftp", _)) => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("cannot use store `{place}`: only folders work in this version"),
+        )
+        .subject(place)
+        .hint("back up into a folder, and copy that")),
+        Some((scheme, _)) => {
+            Err(Error::new(ErrorKind::Config, format!("cannot use store `{place}`: unknown `{scheme}://`"))
                 .subject(place)
-                .hint("back up into a folder, and copy that"))
+                .hint("a store is a folder, or a name in dbbackup.toml"))
         }
-        Some((scheme, _)) => Err(Error::new(ErrorKind::Config, format!("cannot use store `{place}`: unknown `{scheme}://`"))
-            .subject(place)
-            .hint("a store is a folder, or a name in dbbackup.toml")),
     }
 }
 
@@ -111,7 +116,9 @@ pub(crate) fn hostname() -> String {
 
 /// Reads `sqlite:///relative` and `sqlite:////absolute`, percent-decoded.
 fn sqlite_path(url: &str) -> Result<PathBuf> {
-    let bad = |why: &str, hint: &str| Error::new(ErrorKind::Config, format!("cannot use `{url}`: {why}")).subject(url).hint(hint);
+    let bad = |why: &str, hint: &str| {
+        Error::new(ErrorKind::Config, format!("cannot use `{url}`: {why}")).subject(url).hint(hint)
+    };
     match url.split_once("://") {
         Some(("sqlite", rest)) => {
             let path = rest.strip_prefix('/').filter(|path| !path.is_empty());

@@ -143,7 +143,9 @@ mod tests {
     #[test]
     fn ages_and_durations_read_well() {
         let now = Timestamp::from_second(1_000_000).unwrap();
-        for (second, text) in [(1_000_000, "just now"), (999_999, "1 second ago"), (996_300, "1 hour ago"), (1, "11 days ago")] {
+        for (second, text) in
+            [(1_000_000, "just now"), (999_999, "1 second ago"), (996_300, "1 hour ago"), (1, "11 days ago")]
+        {
             assert_eq!(age(Timestamp::from_second(second).unwrap(), now), text);
         }
         assert_eq!(seconds(Duration::from_millis(240)), "0.24 s");

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::archive;
 use crate::compress::{self, Compression};
 use crate::count::{Counted, Tally, Watched};
 use crate::encrypt::{self, Encryption};
@@ -14,7 +15,6 @@ use crate::name::Naming;
 use crate::run::{Phase, Run};
 use crate::source::{DumpFacts, Source};
 use crate::store::{Existing, Slot, Store};
-use crate::archive;
 
 /// One database to be stored.
 pub struct Backup<'a> {

@@ -31,33 +31,25 @@ pub(crate) struct LockFile {
 }
 
 impl LockFile {
-    /// Opens or creates `path` and locks it without waiting; `None` if somebody else holds it.
+    /// Opens or creates `path` and locks it; `None` if somebody else holds it for longer than [`PATIENCE`].
     ///
-    /// Between opening and locking, a sweeper may unlink the file; then a new one is made.
-    pub(crate) fn try_hold(path: &Path, hold: Hold, mode: u32) -> io::Result<Option<Self>> {
+    /// Between opening and locking, a sweeper may hold the file for the instant that it takes to unlink it, as
+    /// may the last holder of a lock; then a new one is made.
+    pub(crate) fn hold(path: &Path, hold: Hold, mode: u32) -> io::Result<Option<Self>> {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let mut options = fs::OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false).mode(mode);
             options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
             let file = options.open(path)?;
             if !try_flock(&file, hold)? {
-                return Ok(None);
-            }
-            if is_at(&file, path)? {
+                if Instant::now() >= deadline {
+                    return Ok(None);
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            } else if is_at(&file, path)? {
                 return Ok(Some(Self { file, path: path.to_owned() }));
             }
-        }
-    }
-
-    /// As [`LockFile::try_hold`], trying again for `patience`.
-    pub(crate) fn hold(path: &Path, hold: Hold, mode: u32, patience: Duration) -> io::Result<Option<Self>> {
-        let deadline = Instant::now() + patience;
-        loop {
-            let held = Self::try_hold(path, hold, mode)?;
-            if held.is_some() || Instant::now() >= deadline {
-                return Ok(held);
-            }
-            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -134,6 +126,9 @@ pub(crate) fn own_name(purpose: &str, subject: &[u8]) -> String {
     format!("{OWN_PREFIX}{purpose}-{letters}")
 }
 
+/// Far longer than an unlink takes, short for somebody who waits.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,12 +139,12 @@ mod tests {
         let used = folder.path().join(".dbbackup-part-used");
         let left = folder.path().join(".dbbackup-part-left");
         let other = folder.path().join("part");
-        let held = LockFile::try_hold(&used, Hold::Exclusive, 0o600).unwrap().unwrap();
+        let held = LockFile::hold(&used, Hold::Exclusive, 0o600).unwrap().unwrap();
         fs::write(&left, "x").unwrap();
         fs::write(&other, "x").unwrap();
         sweep(folder.path(), ".dbbackup-part-");
         assert!(used.exists() && !left.exists() && other.exists());
-        assert!(LockFile::try_hold(&used, Hold::Exclusive, 0o600).unwrap().is_none());
+        assert!(LockFile::hold(&used, Hold::Exclusive, 0o600).unwrap().is_none());
         held.release();
         assert!(!used.exists());
     }
@@ -158,9 +153,9 @@ mod tests {
     fn the_last_of_several_holders_removes_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".dbbackup-lock");
-        let first = LockFile::try_hold(&path, Hold::Shared, 0o600).unwrap().unwrap();
-        let second = LockFile::try_hold(&path, Hold::Shared, 0o600).unwrap().unwrap();
-        assert!(LockFile::try_hold(&path, Hold::Exclusive, 0o600).unwrap().is_none());
+        let first = LockFile::hold(&path, Hold::Shared, 0o600).unwrap().unwrap();
+        let second = LockFile::hold(&path, Hold::Shared, 0o600).unwrap().unwrap();
+        assert!(LockFile::hold(&path, Hold::Exclusive, 0o600).unwrap().is_none());
         first.release();
         assert!(path.exists());
         second.release();

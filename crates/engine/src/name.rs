@@ -201,9 +201,10 @@ impl Naming {
     }
 
     fn fill(&self, value: impl Fn(&str) -> Option<String>) -> Result<String> {
-        let template = self.template.as_deref().ok_or_else(|| {
-            Error::new(ErrorKind::Config, "cannot make a name: the template is not text")
-        })?;
+        let template = self
+            .template
+            .as_deref()
+            .ok_or_else(|| Error::new(ErrorKind::Config, "cannot make a name: the template is not text"))?;
         let mut name = String::new();
         let mut rest = template;
         while let Some(at) = rest.find(['{', '}']) {
@@ -227,9 +228,9 @@ impl Naming {
     }
 
     fn read_date(&self, text: &str) -> Option<Timestamp> {
-        let local = DateTime::strptime(self.jiff_format(), text).ok().or_else(|| {
-            jiff::civil::Date::strptime(self.jiff_format(), text).ok().map(|date| date.at(0, 0, 0, 0))
-        })?;
+        let local = DateTime::strptime(self.jiff_format(), text)
+            .ok()
+            .or_else(|| jiff::civil::Date::strptime(self.jiff_format(), text).ok().map(|date| date.at(0, 0, 0, 0)))?;
         Some(local.to_zoned(self.time_zone.clone()).ok()?.timestamp())
     }
 
@@ -361,7 +362,10 @@ mod tests {
         let parsed = naming.parse(&name).unwrap();
         assert_eq!((parsed.created_at, parsed.extension.as_str()), (Some(at()), "bak"));
         for bad in ["{database}.{extension}", "{datetime", "}"] {
-            assert!(Naming::new(Some(bad.into()), DATE_FORMAT, TimeZone::UTC, "h", &["a".into()], &[]).is_err(), "{bad}");
+            assert!(
+                Naming::new(Some(bad.into()), DATE_FORMAT, TimeZone::UTC, "h", &["a".into()], &[]).is_err(),
+                "{bad}"
+            );
         }
     }
 

@@ -127,9 +127,12 @@ fn prove(name: &str, record: Option<&Record>, stored: &Tally, plain: &Tally) -> 
         return Ok(Some("size and SHA-256 of its manifest".to_owned()));
     }
     if plain.bytes() == 0 {
-        return Err(Error::new(ErrorKind::Corrupt, format!("cannot use backup `{name}`: it is empty, and no manifest says so"))
-            .at(Stage::Store)
-            .subject(name));
+        return Err(Error::new(
+            ErrorKind::Corrupt,
+            format!("cannot use backup `{name}`: it is empty, and no manifest says so"),
+        )
+        .at(Stage::Store)
+        .subject(name));
     }
     Ok(None)
 }

@@ -119,8 +119,7 @@ pub fn plan(
             _ => Verdict::Surplus { last },
         }
     };
-    let decisions =
-        mine.iter().map(|backup| Decision { name: backup.name.clone(), verdict: decide(backup) }).collect();
+    let decisions = mine.iter().map(|backup| Decision { name: backup.name.clone(), verdict: decide(backup) }).collect();
     Plan { decisions, other_servers: in_scope.len() - mine.len() }
 }
 

@@ -1,1 +1,11 @@
-//! t
+//! Faults, damage and the suites that every store must pass: shared by the tests of engine and command line.
+
+mod damage;
+mod faulty;
+mod shop;
+#[doc(hidden)]
+pub mod suite;
+
+pub use damage::Damage;
+pub use faulty::{FaultyReader, FaultyStore};
+pub use shop::Shop;

@@ -61,8 +61,11 @@ impl BackupArgs {
             let mut names: Vec<&str> = databases.iter().map(|database| database.alias.as_str()).collect();
             names.sort_unstable();
             if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(Error::new(ErrorKind::Config, format!("cannot tell two databases named `{}` apart", pair[0]))
-                    .hint("back them up one by one, each with its own --name"));
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!("cannot tell two databases named `{}` apart", pair[0]),
+                )
+                .hint("back them up one by one, each with its own --name"));
             }
         }
         if let (Some(name), Some(database)) = (&self.name, databases.first_mut()) {
@@ -71,7 +74,14 @@ impl BackupArgs {
         Ok(databases)
     }
 
-    fn one(&self, database: &Database, store: &Local, naming: &Naming, output: &Output, cancel: &Cancel) -> Result<Receipt> {
+    fn one(
+        &self,
+        database: &Database,
+        store: &Local,
+        naming: &Naming,
+        output: &Output,
+        cancel: &Cancel,
+    ) -> Result<Receipt> {
         let source_id = database.source_id();
         require_same_source(database, &source_id, store, naming)?;
         let request = Backup {
@@ -109,7 +119,10 @@ fn require_same_source(database: &Database, source_id: &str, store: &Local, nami
     });
     let Some(other) = other else { return Ok(()) };
     let what = format!("cannot use the name `{}` for `{}`", database.alias, database.path.display());
-    Err(Error::new(ErrorKind::Config, format!("{what}: the store has backups of another database under it (`{}`)", other.name))
-        .subject(&database.alias)
-        .hint("give this one another name: --name NAME"))
+    Err(Error::new(
+        ErrorKind::Config,
+        format!("{what}: the store has backups of another database under it (`{}`)", other.name),
+    )
+    .subject(&database.alias)
+    .hint("give this one another name: --name NAME"))
 }

@@ -38,7 +38,11 @@ fn print(backups: &[&Listed], output: &Output) {
         let made = backup.created_at.map_or("?".to_owned(), local_time);
         let server = backup.servername.as_deref().unwrap_or("?");
         let size = ByteSize(backup.stored_bytes);
-        output.result(&format!("{:width$}  {made:19}  {size:>9}  {:alias_width$}  {server}", backup.name, alias(backup)));
+        output.result(&format!(
+            "{:width$}  {made:19}  {size:>9}  {:alias_width$}  {server}",
+            backup.name,
+            alias(backup)
+        ));
     }
     let total = ByteSize(backups.iter().map(|backup| backup.stored_bytes).sum());
     match backups.len() {

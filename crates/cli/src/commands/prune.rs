@@ -5,8 +5,8 @@ use dbbackup::retention::{Plan, Policy};
 use dbbackup::{Catalogue, Error, ErrorKind, Local, Naming, Prune, Result, Scope, prune};
 use serde_json::{Value, json};
 
-use super::restore::only_name;
 use super::naming;
+use super::restore::only_name;
 use crate::args::{Arguments, PruneArgs};
 use crate::config::Config;
 use crate::exit_code;

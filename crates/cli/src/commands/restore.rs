@@ -81,14 +81,17 @@ pub(super) fn only_name(catalogue: &Catalogue, store: &str) -> Result<String> {
     match Vec::from_iter(names).as_slice() {
         [name] => Ok((*name).to_owned()),
         [] if catalogue.backups.is_empty() => {
-            Err(Error::new(ErrorKind::NotFound, format!("cannot find a backup in `{store}`: it holds none")).subject(store))
+            Err(Error::new(ErrorKind::NotFound, format!("cannot find a backup in `{store}`: it holds none"))
+                .subject(store))
         }
         [] => Err(Error::new(ErrorKind::NotFound, format!("cannot tell whose the backups in `{store}` are"))
             .subject(store)
             .hint("say whose with --name NAME")),
-        names => Err(Error::new(ErrorKind::Config, format!("cannot choose: `{store}` holds backups of several databases"))
-            .subject(store)
-            .hint(format!("say which with --name: {}", names.join(", ")))),
+        names => {
+            Err(Error::new(ErrorKind::Config, format!("cannot choose: `{store}` holds backups of several databases"))
+                .subject(store)
+                .hint(format!("say which with --name: {}", names.join(", "))))
+        }
     }
 }
 

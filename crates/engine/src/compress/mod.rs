@@ -86,9 +86,12 @@ pub fn decode<'a>(stored: impl Read + Send + 'a) -> Result<(Compression, Box<dyn
         .fill_buf()
         .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the backup").at(Stage::Store))?;
     if let Some(encryption) = encryption_of(head) {
-        return Err(Error::new(ErrorKind::Unsupported, format!("cannot open the backup: it is encrypted ({encryption})"))
-            .at(Stage::Encrypt)
-            .hint("decrypt it first and restore the plain file; this version does not decrypt"));
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("cannot open the backup: it is encrypted ({encryption})"),
+        )
+        .at(Stage::Encrypt)
+        .hint("decrypt it first and restore the plain file; this version does not decrypt"));
     }
     Ok(match head {
         [0x1f, 0x8b, ..] => (Compression::Gzip, checked(gzip::decode(stored))),

@@ -28,9 +28,10 @@ impl Reader {
 
 impl Source for Reader {
     fn open(&mut self, _run: &Run) -> Result<Box<dyn Dump>> {
-        let inner = self.inner.take().ok_or_else(|| {
-            Error::new(ErrorKind::Bug, "cannot read a reader twice").at(Stage::Source)
-        })?;
+        let inner = self
+            .inner
+            .take()
+            .ok_or_else(|| Error::new(ErrorKind::Bug, "cannot read a reader twice").at(Stage::Source))?;
         Ok(Box::new(ReaderDump { inner, expected_bytes: self.expected_bytes }))
     }
 }
@@ -42,9 +43,9 @@ struct ReaderDump {
 
 impl Read for ReaderDump {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner
-            .read(buf)
-            .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the source").at(Stage::Source).into())
+        self.inner.read(buf).map_err(|source| {
+            Error::from_io(source, ErrorKind::Read, "cannot read the source").at(Stage::Source).into()
+        })
     }
 }
 

@@ -4,7 +4,6 @@ use std::fs::Permissions;
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
-use std::time::Duration;
 
 use fs_err as fs;
 use jiff::Timestamp;
@@ -51,9 +50,12 @@ impl Local {
                 .hint("a name is relative to the store, without `..`"));
         }
         if relative.file_name().is_some_and(|last| last.to_string_lossy().starts_with(OWN_PREFIX)) {
-            return Err(Error::new(ErrorKind::Config, format!("cannot use `{name}`: names in `{OWN_PREFIX}` are ours"))
-                .at(Stage::Store)
-                .subject(name));
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("cannot use `{name}`: names in `{OWN_PREFIX}` are ours"),
+            )
+            .at(Stage::Store)
+            .subject(name));
         }
         Ok(self.root.join(relative))
     }
@@ -72,7 +74,7 @@ impl Store for Local {
         fs::create_dir_all(folder).map_err(failed)?;
         sweep(folder, PART_PREFIX);
         let part = folder.join(own_name("part", path.as_os_str().as_encoded_bytes()));
-        let part = LockFile::try_hold(&part, Hold::Exclusive, 0o600).map_err(failed)?.ok_or_else(|| exists(name))?;
+        let part = LockFile::hold(&part, Hold::Exclusive, 0o600).map_err(failed)?.ok_or_else(|| exists(name))?;
         let slot = Box::new(LocalSlot { store: self, name: name.to_owned(), path, part: Some(part), existing });
         if existing == Existing::Refuse && slot.path.symlink_metadata().is_ok() {
             return Err(exists(name));
@@ -84,10 +86,13 @@ impl Store for Local {
         let path = self.path(name)?;
         let failed = |source: io::Error| {
             if source.kind() == io::ErrorKind::NotFound {
-                return Error::new(ErrorKind::NotFound, format!("cannot find backup `{name}` in `{}`", self.root.display()))
-                    .at(Stage::Store)
-                    .subject(name)
-                    .hint(format!("`dbbackup list {}` shows what is there", self.root.display()));
+                return Error::new(
+                    ErrorKind::NotFound,
+                    format!("cannot find backup `{name}` in `{}`", self.root.display()),
+                )
+                .at(Stage::Store)
+                .subject(name)
+                .hint(format!("`dbbackup list {}` shows what is there", self.root.display()));
             }
             self.fail(&format!("read backup `{name}`"), source, ErrorKind::Read)
         };
@@ -120,10 +125,13 @@ impl Store for Local {
         let entries = match fs::read_dir(&self.root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::new(ErrorKind::NotFound, format!("cannot find the store `{}`", self.root.display()))
-                    .at(Stage::Store)
-                    .subject(self.root.display())
-                    .hint("check the path; the first backup makes the folder"));
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!("cannot find the store `{}`", self.root.display()),
+                )
+                .at(Stage::Store)
+                .subject(self.root.display())
+                .hint("check the path; the first backup makes the folder"));
             }
             Err(error) => return Err(failed(error)),
         };
@@ -156,8 +164,7 @@ impl Store for Local {
 
     fn lock(&self, hold: Hold) -> Result<Box<dyn Lock>> {
         let path = self.root.join(LOCK_NAME);
-        // Another restore that ends just now holds it alone for an instant, to remove it.
-        match LockFile::hold(&path, hold, 0o600, Duration::from_millis(200)) {
+        match LockFile::hold(&path, hold, 0o600) {
             Ok(Some(lock)) => Ok(Box::new(LocalLock(Some(lock)))),
             Ok(None) => Err(Error::new(ErrorKind::Busy, format!("cannot lock the store `{}`", self.root.display()))
                 .at(Stage::Store)
@@ -215,7 +222,7 @@ impl LocalSlot<'_> {
         let name = own_name("part", manifest_name(&self.name).as_bytes());
         let path = parent(&self.path).join(name);
         let busy = || io::Error::other("another run writes the same manifest");
-        let mut beside = LockFile::try_hold(&path, Hold::Exclusive, 0o600)?.ok_or_else(busy)?;
+        let mut beside = LockFile::hold(&path, Hold::Exclusive, 0o600)?.ok_or_else(busy)?;
         let written = (|| {
             beside.file().set_len(0)?;
             beside.file().write_all(manifest)?;
@@ -331,10 +338,13 @@ fn cannot_write(error: &io::Error) -> bool {
 }
 
 fn exists(name: &str) -> Error {
-    Error::new(ErrorKind::AlreadyExists, format!("cannot write backup `{name}`: it exists, or another run is writing it"))
-        .at(Stage::Store)
-        .subject(name)
-        .hint("choose another name, or delete that backup first")
+    Error::new(
+        ErrorKind::AlreadyExists,
+        format!("cannot write backup `{name}`: it exists, or another run is writing it"),
+    )
+    .at(Stage::Store)
+    .subject(name)
+    .hint("choose another name, or delete that backup first")
 }
 
 const PART_PREFIX: &str = ".dbbackup-part-";

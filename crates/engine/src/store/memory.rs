@@ -59,8 +59,11 @@ impl Store for Memory {
 
     fn list(&self) -> Result<Vec<Entry>> {
         let state = self.state();
-        let entry =
-            |(name, bytes): (&String, &Vec<u8>)| Entry { name: name.clone(), bytes: bytes.len() as u64, modified_at: None };
+        let entry = |(name, bytes): (&String, &Vec<u8>)| Entry {
+            name: name.clone(),
+            bytes: bytes.len() as u64,
+            modified_at: None,
+        };
         Ok(state.files.iter().map(entry).collect())
     }
 
@@ -141,5 +144,7 @@ impl Drop for MemorySlot {
 }
 
 fn exists(name: &str) -> Error {
-    Error::new(ErrorKind::AlreadyExists, format!("cannot write backup `{name}`: it exists")).at(Stage::Store).subject(name)
+    Error::new(ErrorKind::AlreadyExists, format!("cannot write backup `{name}`: it exists"))
+        .at(Stage::Store)
+        .subject(name)
 }

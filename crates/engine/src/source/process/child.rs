@@ -38,7 +38,9 @@ impl Running {
         let stderr = child.stderr.take();
         let listening = run.clone();
         let speech = tool.speech;
-        let listener = std::thread::spawn(move || stderr.map(|stderr| listen(stderr, speech, &listening, &sender)).unwrap_or_default());
+        let listener = std::thread::spawn(move || {
+            stderr.map(|stderr| listen(stderr, speech, &listening, &sender)).unwrap_or_default()
+        });
         let run = run.clone();
         Ok(Self { child, name, speech, stage, run, messages, listener: Some(listener), last: None })
     }
@@ -54,7 +56,9 @@ impl Running {
                 Ok(Message::Opened { expected_bytes }) => return Ok(expected_bytes),
                 Ok(other) => self.last = Some(other),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(self.require_success().err().unwrap_or_else(|| self.silent())),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.require_success().err().unwrap_or_else(|| self.silent()));
+                }
             }
         }
     }
@@ -69,7 +73,9 @@ impl Running {
                 Ok(0) | Err(rustix::io::Errno::INTR) => {}
                 Ok(_) => return Ok(()),
                 Err(source) => {
-                    return Err(Error::new(ErrorKind::Tool, format!("cannot talk to `{}`", self.name)).at(self.stage).because(source));
+                    return Err(Error::new(ErrorKind::Tool, format!("cannot talk to `{}`", self.name))
+                        .at(self.stage)
+                        .because(source));
                 }
             }
         }
@@ -101,7 +107,9 @@ impl Running {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Ok(status),
                 Ok(None) => {}
-                Err(source) => return Err(Error::from_io(source, ErrorKind::Tool, format!("cannot wait for `{}`", self.name))),
+                Err(source) => {
+                    return Err(Error::from_io(source, ErrorKind::Tool, format!("cannot wait for `{}`", self.name)));
+                }
             }
             if let Err(stopped) = self.run.cancel.check() {
                 self.end();
@@ -115,7 +123,9 @@ impl Running {
     fn failed(&self, status: ExitStatus, said: &str) -> Error {
         let said = said.trim();
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-        Error::new(ErrorKind::Tool, format!("`{}` failed ({status}){said}", self.name)).at(self.stage).subject(&self.name)
+        Error::new(ErrorKind::Tool, format!("`{}` failed ({status}){said}", self.name))
+            .at(self.stage)
+            .subject(&self.name)
     }
 
     /// Asks the child to end, then makes it.

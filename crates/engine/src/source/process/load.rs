@@ -37,9 +37,10 @@ impl ToolLoad {
         let Some(stdin) = &mut self.stdin else { return Err(self.running.silent()) };
         stdin.write_all(bytes).map_err(|source| {
             self.stdin = None;
-            self.running.require_success().err().unwrap_or_else(|| {
-                Error::from_io(source, ErrorKind::Tool, "cannot write to a child").at(Stage::Target)
-            })
+            self.running
+                .require_success()
+                .err()
+                .unwrap_or_else(|| Error::from_io(source, ErrorKind::Tool, "cannot write to a child").at(Stage::Target))
         })
     }
 }

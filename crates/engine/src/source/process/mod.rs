@@ -49,9 +49,8 @@ impl Tool {
     }
 
     fn command(&self) -> Command {
-        let (program, arguments) = self.argv.split_first().map_or((OsString::new(), [].as_slice()), |(program, rest)| {
-            (program.clone(), rest)
-        });
+        let (program, arguments) =
+            self.argv.split_first().map_or((OsString::new(), [].as_slice()), |(program, rest)| (program.clone(), rest));
         let mut command = Command::new(program);
         command.args(arguments).envs(self.env.iter().map(|(key, value)| (key, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

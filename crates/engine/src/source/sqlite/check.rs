@@ -27,9 +27,8 @@ pub(super) fn check(path: &Path, bytes: u64, run: &Run) -> Result<()> {
         let says = sqlite_bytes(&head).map_or("nothing".to_owned(), |says| format!("{says} bytes"));
         return Err(damaged(format!("it has {bytes} bytes, its header says {says}")));
     }
-    let complaints = quick_check(path, run).map_err(|source| {
-        run.cancel.check().err().unwrap_or_else(|| damaged(source.to_string()))
-    })?;
+    let complaints = quick_check(path, run)
+        .map_err(|source| run.cancel.check().err().unwrap_or_else(|| damaged(source.to_string())))?;
     if complaints.is_empty() { Ok(()) } else { Err(damaged(complaints.join("; "))) }
 }
 

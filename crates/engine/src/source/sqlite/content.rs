@@ -33,7 +33,8 @@ fn count(connection: &Connection, deadline: Instant) -> Option<Content> {
             Err(_) => continue,
         };
     }
-    let migrations = if tables.contains_key("django_migrations") { migrations(connection).ok()? } else { BTreeMap::new() };
+    let migrations =
+        if tables.contains_key("django_migrations") { migrations(connection).ok()? } else { BTreeMap::new() };
     Some(Content { tables, exact: true, migrations })
 }
 

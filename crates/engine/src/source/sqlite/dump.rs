@@ -53,7 +53,9 @@ impl Sqlite {
             Err(error) if needs_recovery(&error) => {
                 let other = flags ^ OpenFlags::SQLITE_OPEN_READ_ONLY ^ OpenFlags::SQLITE_OPEN_READ_WRITE;
                 self.try_begin(other).or_else(|second| match second.sqlite_error_code() {
-                    Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => self.begin_immutable().map_err(|_| failed(error)),
+                    Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+                        self.begin_immutable().map_err(|_| failed(error))
+                    }
                     _ => Err(failed(second)),
                 })
             }
@@ -74,7 +76,8 @@ impl Sqlite {
         if fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0) {
             return Err(Error::new(ErrorKind::Denied, "a -wal with content needs rights to write").at(Stage::Source));
         }
-        let before = fs::metadata(&self.path).and_then(|file| file.modified()).map_err(|source| self.not_there(source))?;
+        let before =
+            fs::metadata(&self.path).and_then(|file| file.modified()).map_err(|source| self.not_there(source))?;
         let uri = format!("file:{}?immutable=1", percent_encoded(&self.path));
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
         let mut snapshot = Snapshot::begin(self.connect(Path::new(&uri), flags).map_err(failed)?).map_err(failed)?;
@@ -101,7 +104,8 @@ impl Sqlite {
             // The transaction above keeps writers out, so that several steps never start again.
             while backup.step(COPY_PAGES).map_err(failed)? != StepResult::Done {
                 let progress = backup.progress();
-                let done = u64::from((progress.pagecount - progress.remaining).unsigned_abs()) * snapshot.page_bytes as u64;
+                let done =
+                    u64::from((progress.pagecount - progress.remaining).unsigned_abs()) * snapshot.page_bytes as u64;
                 run.advance(Phase::Snapshot, done, Some(bytes))?;
             }
         }
@@ -171,7 +175,8 @@ impl Pages {
 
     /// Reads whole pages into `buf` while they fit; at least one, whose end may go to `rest`.
     fn read_pages(&mut self, buf: &mut [u8]) -> rusqlite::Result<usize> {
-        let mut query = self.snapshot.connection.prepare_cached("SELECT data FROM sqlite_dbpage('main') WHERE pgno = ?1")?;
+        let mut query =
+            self.snapshot.connection.prepare_cached("SELECT data FROM sqlite_dbpage('main') WHERE pgno = ?1")?;
         let mut filled = 0;
         while self.next <= self.snapshot.pages && filled < buf.len() {
             let mut rows = query.query([self.next])?;
@@ -221,10 +226,13 @@ impl Sqlite {
             return Ok(());
         }
         let folder = folder(&self.path).display();
-        Err(Error::new(ErrorKind::Busy, format!("cannot read database `{}`: it changed meanwhile", self.path.display()))
-            .at(Stage::Source)
-            .subject(self.path.display())
-            .hint(format!("nobody can lock it without rights to write in `{folder}`: give them, or stop the application")))
+        Err(Error::new(
+            ErrorKind::Busy,
+            format!("cannot read database `{}`: it changed meanwhile", self.path.display()),
+        )
+        .at(Stage::Source)
+        .subject(self.path.display())
+        .hint(format!("nobody can lock it without rights to write in `{folder}`: give them, or stop the application")))
     }
 }
 

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::Sqlite;
 use super::check::{check, set_journal_bytes};
 use super::place::{Scratch, beside, folder, require_room, set_aside};
-use super::Sqlite;
 use crate::count::drain;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::lock::{Hold, LockFile, own_name};
@@ -26,7 +26,7 @@ impl Target for Sqlite {
             Error::from_io(source, ErrorKind::Write, message).at(Stage::Target).subject(path.display())
         };
         let lock = folder(&path).join(own_name("lock", path.as_os_str().as_encoded_bytes()));
-        let lock = LockFile::try_hold(&lock, Hold::Exclusive, 0o600).map_err(failed)?.ok_or_else(|| {
+        let lock = LockFile::hold(&lock, Hold::Exclusive, 0o600).map_err(failed)?.ok_or_else(|| {
             Error::new(ErrorKind::Busy, format!("cannot restore into `{}`: another restore is running", path.display()))
                 .at(Stage::Target)
                 .subject(path.display())
@@ -61,9 +61,12 @@ impl Sqlite {
                 .hint("the folder must be there; links must lead somewhere")
         })?;
         if path.is_dir() {
-            return Err(Error::new(ErrorKind::Config, format!("cannot restore into `{}`: it is a folder", path.display()))
-                .at(Stage::Target)
-                .subject(path.display()));
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("cannot restore into `{}`: it is a folder", path.display()),
+            )
+            .at(Stage::Target)
+            .subject(path.display()));
         }
         Ok(path)
     }
@@ -162,9 +165,12 @@ impl SqliteLoad {
         match self.try_overwrite() {
             Ok(Some(())) => Ok(Swapped::Done),
             // Interrupted between two steps: the transaction was rolled back.
-            Ok(None) => Err(self.run.cancel.check().err().unwrap_or_else(|| {
-                Error::new(ErrorKind::Bug, "stopped without a reason").at(Stage::Target)
-            })),
+            Ok(None) => Err(self
+                .run
+                .cancel
+                .check()
+                .err()
+                .unwrap_or_else(|| Error::new(ErrorKind::Bug, "stopped without a reason").at(Stage::Target))),
             Err(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Ok(Swapped::NotADatabase),
                 _ => Err(failed(error)),

@@ -23,7 +23,7 @@ impl Scratch {
         subject.extend_from_slice(&std::process::id().to_be_bytes());
         loop {
             let path = folder.join(own_name("copy", &subject));
-            if let Some(mut held) = LockFile::try_hold(&path, Hold::Exclusive, 0o600)? {
+            if let Some(mut held) = LockFile::hold(&path, Hold::Exclusive, 0o600)? {
                 held.file().set_len(0)?;
                 return Ok(Self(Some(held)));
             }
@@ -83,10 +83,13 @@ pub(super) fn require_room(folder: &Path, bytes: u64, stage: Stage) -> Result<()
         return Ok(());
     }
     let (needed, free) = (ByteSize(bytes), ByteSize(free));
-    Err(Error::new(ErrorKind::Refused, format!("cannot start: `{}` has {free} free, {needed} are needed", folder.display()))
-        .at(stage)
-        .subject(folder.display())
-        .hint("free some space; nothing was changed"))
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!("cannot start: `{}` has {free} free, {needed} are needed", folder.display()),
+    )
+    .at(stage)
+    .subject(folder.display())
+    .hint("free some space; nothing was changed"))
 }
 
 /// Moves a file that is no database aside, with its journals, and keeps it at its own name until something
