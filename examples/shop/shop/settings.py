@@ -6,6 +6,7 @@ FOLDER = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = "a demonstration has no secrets"
 USE_TZ = True
+TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MEDIA_ROOT = FOLDER / "media"
 
