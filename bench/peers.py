@@ -9,7 +9,7 @@ import venv
 from pathlib import Path
 
 from bench.data import DATA
-from bench.measure import ROOT, FailedError
+from bench.measure import ROOT, Case, FailedError
 
 PREDECESSOR = "django-dbbackup==5.4.0"
 SAME_DJANGO = "Django>=5.2,<6"
@@ -27,10 +27,12 @@ class Peers:
         self.theirs = str(_environment(DATA / "django-dbbackup"))
         self.missing = [tool for tool in TOOLS if not shutil.which(tool)]
 
-    def readable(self, argv: tuple[str, ...]) -> str:
-        """Return a command as one would type it in the project's root."""
-        words = ("dbbackup" if word == self.cli else word for word in argv)
-        return argv[2] if argv[:2] == ("sh", "-c") else " ".join(words)
+    def readable(self, case: Case) -> str:
+        """Return a case's command as one would type it in the project's root."""
+        if case.argv[:2] == ("sh", "-c"):
+            return case.argv[2]
+        env = [f"{name}={value}" for name, value in case.env.items()]
+        return " ".join([*env, *("dbbackup" if word == self.cli else word for word in case.argv)])
 
     def versions(self) -> str:
         """Return who is compared, with versions."""

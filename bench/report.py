@@ -20,7 +20,8 @@ def machine() -> tuple[str, str]:
     """Return the machine in a few words, and the model of its CPU."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     cores = len(os.sched_getaffinity(0))
-    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    version = ".".join(platform.release().split(".")[:2])
+    system = f"{platform.system()} {version} {platform.machine()}"
     words = f"{cores} cores, {memory / 2**30:.0f} GiB, {system}"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

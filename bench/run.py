@@ -39,7 +39,7 @@ def main() -> int:
         results = Results({**results.cases, **memory.cases}, {**results.rounds, **memory.rounds})
     print("\n".join(tables(results)))
     print(f"\ntargets\n{table(results)}")
-    write_csv(options.csv, results, datasets, lambda case: peers.readable(case.argv))
+    write_csv(options.csv, results, datasets, peers.readable)
     print(f"\nevery round: {options.csv}")
     return 0
 
