@@ -1,0 +1,188 @@
+//! Whose backups are whose: the newest for a restore, and what a prune may delete (P4).
+
+use dbbackup::manifest::{FORMAT, Kind, Manifest, Reason, Record, Skipped, State};
+use dbbackup::name::DATE_FORMAT;
+use dbbackup::retention::Policy;
+use dbbackup::store::Hold;
+use dbbackup::{Catalogue, Compression, Encryption, ErrorKind, Local, Memory, Naming, Prune, Scope, Store, prune};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+fn naming(aliases: &[&str]) -> Naming {
+    let aliases: Vec<String> = aliases.iter().map(|&alias| alias.to_owned()).collect();
+    let template = Some("{databasename}-{servername}-{datetime}.{extension}".to_owned());
+    Naming::new(template, DATE_FORMAT, TimeZone::UTC, "host", &aliases, &[]).unwrap()
+}
+
+fn scope(alias: &str, database: Option<&str>) -> Scope {
+    Scope { alias: alias.to_owned(), kind: Kind::Database, database: database.map(str::to_owned) }
+}
+
+fn record(alias: &str, database: &str, server: &str, second: i64) -> Record {
+    Record {
+        format: FORMAT,
+        state: State::Whole,
+        kind: Kind::Database,
+        alias: alias.to_owned(),
+        database: database.to_owned(),
+        servername: server.to_owned(),
+        created_at: Timestamp::from_second(second).unwrap(),
+        reason: Reason::Asked,
+        compression: Compression::None,
+        encryption: Encryption::None,
+        stored_bytes: 1,
+        stored_sha256: String::new(),
+        plain_bytes: 1,
+        source_id: None,
+        source: serde_json::Map::new(),
+        skipped: Skipped::default(),
+        excluded: Vec::new(),
+        content: None,
+        generator: "test".to_owned(),
+        unknown: serde_json::Map::new(),
+    }
+}
+
+fn insert(store: &Memory, name: &str, record: Record) {
+    store.insert(name, b"x".to_vec());
+    let manifest = Manifest { top: serde_json::Map::new(), dbbackup: Some(record) };
+    store.insert(&format!("{name}.metadata"), manifest.to_json().unwrap());
+}
+
+fn names(store: &dyn Store, naming: &Naming) -> Vec<String> {
+    Catalogue::read(store, naming).unwrap().backups.into_iter().map(|backup| backup.name).collect()
+}
+
+#[test]
+fn unfinished_backups_side_files_and_our_own_files_are_not_listed() {
+    let store = Memory::default();
+    insert(&store, "whole", record("app", "app", "host", 1));
+    insert(&store, "writing", Record { state: State::Writing, ..record("app", "app", "host", 2) });
+    for name in [
+        ".dbbackup-part-abc",
+        ".default-host-2030-01-01-000000.sqlite3.partial",
+        "app-host-2030-01-01-000000.sqlite3.sig",
+        "orphan.sqlite3.metadata",
+        "notes.txt",
+    ] {
+        store.insert(name, b"x".to_vec());
+    }
+    store.insert("app-host-2026-01-01-000000.sqlite3", b"x".to_vec());
+    store.insert("by-hand.sqlite3.gz", b"x".to_vec());
+    let naming = naming(&["app"]);
+    let mut listed = names(&store, &naming);
+    listed.sort();
+    assert_eq!(listed, ["app-host-2026-01-01-000000.sqlite3", "by-hand.sqlite3.gz", "whole"]);
+    let error = Catalogue::find(&store, "writing", &naming).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn the_newest_is_of_exactly_this_alias_and_by_manifest_or_name_alike() {
+    let store = Memory::default();
+    insert(&store, "z-ours", record("app", "app", "host", 1_900_000_000));
+    store.insert("app2-host-2040-01-01-000000.sqlite3", b"x".to_vec());
+    store.insert("app-host-2026-01-01-000000.sqlite3", b"x".to_vec());
+    let naming = naming(&["app", "app2"]);
+    let catalogue = Catalogue::read(&store, &naming).unwrap();
+    assert_eq!(catalogue.newest(&scope("app", None), None, "host").unwrap().name, "z-ours");
+    store.insert("app-host-2035-01-01-000000.sqlite3.gz", b"x".to_vec());
+    let catalogue = Catalogue::read(&store, &naming).unwrap();
+    let newest = catalogue.newest(&scope("app", None), None, "host").unwrap();
+    assert_eq!(newest.name, "app-host-2035-01-01-000000.sqlite3.gz");
+}
+
+#[test]
+fn this_servers_newest_first_then_the_only_other_servers_else_a_list() {
+    let store = Memory::default();
+    let naming = naming(&["app"]);
+    let newest = |server: Option<&str>, this: &str| {
+        let catalogue = Catalogue::read(&store, &naming).unwrap();
+        catalogue.newest(&scope("app", None), server, this).map(|backup| backup.name.clone())
+    };
+    insert(&store, "a1", record("app", "app", "a", 10));
+    assert_eq!(newest(None, "new-host").unwrap(), "a1");
+    insert(&store, "b1", record("app", "app", "b", 20));
+    assert_eq!(newest(None, "a").unwrap(), "a1");
+    assert_eq!(newest(Some("b"), "a").unwrap(), "b1");
+    for result in [newest(None, "new-host"), newest(Some("c"), "a")] {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("a1") && error.to_string().contains("b1"), "{error}");
+    }
+}
+
+#[test]
+fn another_databases_backup_under_the_same_alias_is_no_candidate_and_is_named() {
+    let store = Memory::default();
+    insert(&store, "production", record("default", "shop_production", "host", 10));
+    let catalogue = Catalogue::read(&store, &naming(&["default"])).unwrap();
+    let error = catalogue.newest(&scope("default", Some("shop_staging")), None, "host").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("production (of `shop_production`)"), "{error}");
+}
+
+#[test]
+fn safety_backups_are_never_the_newest() {
+    let store = Memory::default();
+    insert(&store, "old", record("app", "app", "host", 10));
+    insert(&store, "safety", Record { reason: Reason::BeforeRestore, ..record("app", "app", "host", 20) });
+    let catalogue = Catalogue::read(&store, &naming(&[])).unwrap();
+    assert_eq!(catalogue.newest(&scope("app", None), None, "host").unwrap().name, "old");
+}
+
+#[test]
+fn pruning_deletes_payload_and_manifest_of_the_surplus_only() {
+    let store = Memory::default();
+    let naming = naming(&["app", "app2"]);
+    for second in 1..=4 {
+        insert(&store, &format!("app-{second}"), record("app", "app", "host", second));
+        insert(&store, &format!("app2-{second}"), record("app2", "app2", "host", second));
+        insert(&store, &format!("other-{second}"), record("app", "app", "other", second));
+    }
+    store.insert("app-host-1970-01-01-000000.sqlite3.gz", b"x".to_vec());
+    let scope = scope("app", None);
+    let policy = Policy::keep_last(2);
+    let mut request = Prune { scope: &scope, servername: "host", policy, dry_run: true };
+    let before = names(&store, &naming);
+    let planned = prune(&request, &store, &naming, |_| false).unwrap();
+    assert_eq!(names(&store, &naming), before);
+    request.dry_run = false;
+    let done = prune(&request, &store, &naming, |_| false).unwrap();
+    assert_eq!(planned, done);
+    assert_eq!(done.other_servers, 4);
+    let gone = ["app-1", "app-2", "app-host-1970-01-01-000000.sqlite3.gz"];
+    let after = names(&store, &naming);
+    assert!(before.iter().all(|name| after.contains(name) != gone.contains(&name.as_str())));
+    assert_eq!(store.manifest("app-1").unwrap(), None);
+}
+
+#[test]
+fn a_prune_sweeps_what_a_killed_one_left() {
+    let store = Memory::default();
+    let naming = naming(&[]);
+    insert(&store, "gone", record("app", "app", "host", 1));
+    store.delete("gone").unwrap();
+    let writing = Record { state: State::Writing, ..record("app", "app", "host", 2) };
+    insert(&store, "coming", writing);
+    store.delete("coming").unwrap();
+    store.insert("predecessors.metadata", br#"{"engine": "e"}"#.to_vec());
+    let scope = scope("app", None);
+    let request = Prune { scope: &scope, servername: "host", policy: Policy::keep_last(1), dry_run: false };
+    prune(&request, &store, &naming, |_| false).unwrap();
+    let left: Vec<String> = store.list().unwrap().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(left, ["coming.metadata", "predecessors.metadata"]);
+}
+
+#[test]
+fn a_prune_waits_for_no_restore() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Local::new(folder.path());
+    let restoring = store.lock(Hold::Shared).unwrap();
+    let scope = scope("app", None);
+    let request = Prune { scope: &scope, servername: "host", policy: Policy::keep_last(1), dry_run: false };
+    let error = prune(&request, &store, &naming(&[]), |_| false).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy);
+    drop(restoring);
+    prune(&request, &store, &naming(&[]), |_| false).unwrap();
+}
