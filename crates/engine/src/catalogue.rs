@@ -104,21 +104,17 @@ impl Catalogue {
         for backup in self.of(scope) {
             servers.insert(backup.servername.as_deref().unwrap_or("(unknown)"), backup);
         }
-        match (servername, servers.len()) {
-            (None, 1) => Ok(servers.into_values().next().expect("one server")),
-            (_, 0) => Err(self.nothing_in(scope)),
-            (_, _) => {
-                let list: Vec<String> =
-                    servers.iter().map(|(server, backup)| format!("\n  {server}: {}", backup.name)).collect();
-                let list = list.concat();
-                let what = format!("cannot choose a backup of {} `{}`", scope.kind.id(), scope.alias);
-                let why = match servername {
-                    Some(asked) => format!("server `{asked}` has none; other servers' newest are:{list}"),
-                    None => format!("server `{this_server}` has none, and several others have:{list}"),
-                };
-                Err(not_found(scope, format!("{what}: {why}")).hint("name a server, or a backup"))
-            }
-        }
+        let of_each: Vec<&Backup> = servers.values().copied().collect();
+        let why = match (servername, of_each.as_slice()) {
+            (_, []) => return Err(self.nothing_in(scope)),
+            (None, [only]) => return Ok(only),
+            (None, _) => format!("server `{this_server}` has none, and several others have"),
+            (Some(asked), _) => format!("server `{asked}` has none; other servers' newest are"),
+        };
+        let list: Vec<String> =
+            servers.iter().map(|(server, backup)| format!("\n  {server}: {}", backup.name)).collect();
+        let what = format!("cannot choose a backup of {} `{}`", scope.kind.id(), scope.alias);
+        Err(not_found(scope, format!("{what}: {why}:{}", list.concat())).hint("name a server, or a backup"))
     }
 
     /// Returns the backup `name`.

@@ -33,6 +33,7 @@ fn decoded(stored: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 /// Runs a tool with `input` on its standard input.
+#[allow(clippy::print_stderr)] // the reason of a skip
 fn through(program: &str, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
     let mut command = Command::new(program);
     let child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();

@@ -1,6 +1,8 @@
 //! The engine for Python: `dbbackup._engine`. Registration only; `_engine.pyi` is the contract.
 
 #![deny(unsafe_code)]
+// What comes from Python comes as values of its own.
+#![allow(clippy::needless_pass_by_value)]
 
 mod attend;
 mod backup;

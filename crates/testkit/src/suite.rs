@@ -186,6 +186,8 @@ pub fn many_writers_at_once_all_succeed(store: &dyn Store) {
         }
     });
     drop(sender);
-    receiver.into_iter().for_each(|result| result.unwrap());
+    for result in receiver {
+        result.unwrap();
+    }
     assert_eq!(names(store).len(), 80);
 }
