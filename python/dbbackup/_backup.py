@@ -1,5 +1,7 @@
 """Back up one database: settings and options become one call of the engine."""
 
+from __future__ import annotations
+
 import copy
 import json
 import logging

@@ -1,14 +1,20 @@
 """Names of backups: what the settings say, for the engine, which makes and reads them."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from dbbackup._engine import Compression, Naming
-from dbbackup.conf import Settings
+from dbbackup._engine import Naming
 from dbbackup.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dbbackup._engine import Compression
+    from dbbackup.conf import Settings
 
 _EXTENSIONS = ("sqlite3", "psql.bin", "psql", "dump", "json")
 """Of all connectors that django-dbbackup had: files that it made are told from other files by them."""

@@ -1,5 +1,7 @@
 """Restore one database: choose the backup, check it against the project, hand it to the engine."""
 
+from __future__ import annotations
+
 import copy
 import time
 from dataclasses import dataclass

@@ -1,17 +1,22 @@
 """Every setting that is read, as one frozen value."""
 
+from __future__ import annotations
+
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings as django_settings
 from django.db import connections
 from django.utils.module_loading import import_string
 
-from dbbackup._engine import Compression
 from dbbackup.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dbbackup._engine import Compression
 
 STORAGE_ALIAS = "dbbackup"
 """The key in ``STORAGES`` under which backups are kept."""

@@ -107,8 +107,8 @@ def test_a_database_that_cannot_be_opened_is_replaced(project: Project, damage: 
     project.database.write_bytes(damage)
     project.ok("dbrestore", "--noinput")
     assert rows(project.database) == expected
-    kept = [path for path in project.root.iterdir() if ".damaged-" in path.name]
-    assert [path.read_bytes() for path in kept] in ([damage], []) if not damage else [damage]
+    kept = [path.read_bytes() for path in project.root.iterdir() if ".damaged-" in path.name]
+    assert kept == ([damage] if damage else [])
 
 
 # What open connections see

@@ -145,7 +145,10 @@ def test_a_killed_backup_is_never_listed_and_the_next_run_sweeps_it(project: Pro
     expected = fill(project.database, OLD)
     with project.running("dbbackup", "-z") as command:
         tool = stopped_tool(command, "sqlite-dump")
-        end(command, signal.SIGKILL, tool)
+        command.kill()
+        command.wait()
+        os.kill(tool, signal.SIGCONT)
+        wait_until(lambda: not is_alive(tool))
     assert project.backups() == []
     assert project.ok("listbackups", "-q") == ""
     assert rows(project.database) == expected

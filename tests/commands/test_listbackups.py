@@ -136,11 +136,16 @@ def test_a_backup_that_was_never_finished_is_not_listed(call: Call, store: Path)
     assert call("listbackups", "-q", "--all") == ""
 
 
-def test_an_empty_or_missing_storage_lists_nothing(call: Call, store: Path) -> None:
-    assert call("listbackups") == HEADER
-    assert not store.exists()
+def test_an_empty_storage_lists_nothing(call: Call, store: Path) -> None:
     store.mkdir()
     assert call("listbackups") == HEADER
+
+
+def test_a_storage_that_is_not_there_is_an_error_and_is_not_made(call: Call, store: Path) -> None:
+    with pytest.raises(CommandError, match=str(store)) as caught:
+        call("listbackups")
+    assert caught.value.returncode == 4
+    assert not store.exists()
 
 
 def test_the_manifest_counts_more_than_the_name(call: Call, store: Path) -> None:

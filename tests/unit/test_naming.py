@@ -1,16 +1,21 @@
 """Names of backups, as far as Python makes them."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import override_settings
 
-from dbbackup._engine import Compression
 from dbbackup._naming import database_stem, local_now, local_time, name_from_callable
 from dbbackup.conf import get_settings
 from dbbackup.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dbbackup._engine import Compression
 
 
 def named(template: Callable[..., Any], compression: Compression = "none") -> str:

@@ -35,7 +35,7 @@ def test_a_folder_of_its_own_is_a_store(settings: Settings, tmp_path: Path) -> N
     settings.MEDIA_ROOT = str(tmp_path / "media")
     configure(settings, location=tmp_path / "backups")
     read = get_settings()
-    assert local_store(backup_storage(read), read).location == str(tmp_path / "backups")
+    assert str(local_store(backup_storage(read), read).location) == str(tmp_path / "backups")
     assert not (tmp_path / "backups").exists()
 
 
