@@ -60,8 +60,9 @@ gen-check: gen ## check that docs/reference is up to date
 	@new=$$(git ls-files --others --exclude-standard -- docs/reference); \
 	test -z "$$new" || { echo "not committed: $$new" >&2; exit 1; }
 
+# Not --quiet: mkdocs then does not count the warnings that --strict is for.
 docs: $(VENV)/.docs ## build the documentation into site/, and the crates'
-	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --workspace --lib
 
 sdist-check: $(VENV)/.dev ## build the source distribution, install it alone and run it
