@@ -17,13 +17,16 @@ from dbbackup import _engine
 from dbbackup._naming import name_from_callable, naming
 from dbbackup.conf import Settings, load_callable
 from dbbackup.db.base import BaseDBConnector, get_connector
-from dbbackup.exceptions import BackupExistsError, ConfigurationError, UnsupportedError
+from dbbackup.exceptions import BackupExistsError, BusyError, ConfigurationError, UnsupportedError
 from dbbackup.storage import backup_storage, folder_store, local_store
 
 logger = logging.getLogger("dbbackup.command")
 
 MANIFEST_KEY = "dbbackup"
 """The one key of a manifest that is the engine's own."""
+
+LOCK_TIMEOUT_SECONDS = 10
+"""How long cleaning waits for others who clean, which takes milliseconds, or who restore."""
 
 NAME_ATTEMPTS = 6
 """Names that are asked for when the project's own function gives one that is taken: one a second."""
@@ -39,6 +42,8 @@ class BackupRequest:
     """``None``: each backup gets a name of its own."""
     replace: bool
     """Whether a file of this name is replaced; it stays whole until the new one is."""
+    path: str | None
+    """The local file, as it was given; ``None``: it goes into the storage."""
     servername: str
     compression: _engine.Compression
 
@@ -48,6 +53,8 @@ class Stored:
     """What came of one backup."""
 
     receipt: _engine.Receipt
+    label: str
+    """What the user knows it by: its name in the storage, or the path that was given."""
     compression: _engine.Compression
     warnings: tuple[str, ...]
     """What the project asked for and did not get, one sentence each."""
@@ -90,6 +97,7 @@ def plan_backups(
         store=store,
         name=name,
         replace=replace,
+        path=path,
         servername=servername or settings.hostname,
         compression=settings.compression if compress else "none",
     )
@@ -141,27 +149,42 @@ def run_backup(
             attempts += 1
             time.sleep(1 - time.time() % 1)
         else:
-            return Stored(receipt=receipt, compression=request.compression, warnings=warnings)
+            return Stored(
+                receipt=receipt,
+                label=request.path or receipt.name,
+                compression=request.compression,
+                warnings=warnings,
+            )
 
 
 def prune(alias: str, request: BackupRequest, settings: Settings) -> _engine.Pruned:
     """Delete the backups of exactly this database and server beyond ``DBBACKUP_CLEANUP_KEEP``.
 
-    It is the project's storage that is cleaned, wherever the backup before went.
+    It is the project's storage that is cleaned, wherever the backup before went. While somebody else holds
+    the storage's lock it waits, up to `LOCK_TIMEOUT_SECONDS`: backups are often scheduled for one moment.
 
     Raises:
+        BusyError: The lock was not free in time.
         DbbackupError: It failed; what was deleted by then is gone.
 
     """
-    return _engine.prune(
-        local_store(backup_storage(settings), settings),
-        naming=naming(settings),
-        alias=alias,
-        database=get_connector(alias, settings).database,
-        servername=request.servername,
-        keep=settings.cleanup_keep,
-        keep_filter=_keep_filter(settings),
-    )
+    store = local_store(backup_storage(settings), settings)
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    while True:
+        try:
+            return _engine.prune(
+                store,
+                naming=naming(settings),
+                alias=alias,
+                database=get_connector(alias, settings).database,
+                servername=request.servername,
+                keep=settings.cleanup_keep,
+                keep_filter=_keep_filter(settings),
+            )
+        except BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _aliases(asked: str | None, settings: Settings) -> tuple[str, ...]:

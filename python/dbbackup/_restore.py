@@ -31,6 +31,8 @@ class RestorePlan:
     connector: BaseDBConnector
     store: _engine.Store
     backup: _engine.Backup
+    label: str
+    """What the user knows it by: its name in the storage, or the path that was given."""
     time_zone: str | None
 
     @property
@@ -74,7 +76,7 @@ class RestorePlan:
             age = human_seconds(time.time() - backup.created_at.timestamp())
             parts.append(f"made {made:%Y-%m-%d %H:%M:%S}, {age} ago")
         parts.append(f"on `{backup.servername}`" if backup.servername else "on an unknown server")
-        return f"{backup.name} ({', '.join(parts)})"
+        return f"{self.label} ({', '.join(parts)})"
 
 
 def restored_alias(asked: str | None, settings: Settings) -> str:
@@ -116,14 +118,23 @@ def plan_restore(
         store, backup = _local_file(path, names)
     else:
         store = local_store(backup_storage(settings), settings)
-        if filename:
-            backup = _engine.find(store, filename, naming=names)
-        else:
-            backup = _engine.newest(
-                store, naming=names, alias=alias, database=connector.database, servername=servername
-            )
+        try:
+            if filename:
+                backup = _engine.find(store, filename, naming=names)
+            else:
+                backup = _engine.newest(
+                    store, naming=names, alias=alias, database=connector.database, servername=servername
+                )
+        except BackupNotFoundError as error:
+            error.hint = "`listbackups` shows what there is; name one with -i, or its server with -s"
+            raise
     plan = RestorePlan(
-        alias=alias, connector=connector, store=store, backup=backup, time_zone=settings.time_zone
+        alias=alias,
+        connector=connector,
+        store=store,
+        backup=backup,
+        label=path or backup.name,
+        time_zone=settings.time_zone,
     )
     _check_format(plan)
     _ask_validator(plan, settings)
@@ -166,7 +177,7 @@ def _local_file(path: str, names: _engine.Naming) -> tuple[_engine.Store, _engin
 def _check_format(plan: RestorePlan) -> None:
     manifest, engine = plan.backup.manifest, plan.connector.engine
     connector, other_engine = manifest.get("connector"), manifest.get("engine")
-    name = plan.backup.name
+    name = plan.label
     if other_engine and connector != DJANGO_CONNECTOR and not same_format(str(other_engine), engine):
         message = (
             f"backup `{name}` was made with the engine `{other_engine}`, and `{plan.alias}` has `{engine}`"
@@ -185,12 +196,12 @@ def _ask_validator(plan: RestorePlan, settings: Settings) -> None:
     """
     if not settings.restore_metadata_validator or not plan.backup.manifest:
         return
-    subject, name = "DBBACKUP_RESTORE_METADATA_VALIDATOR", plan.backup.name
+    subject, name = "DBBACKUP_RESTORE_METADATA_VALIDATOR", plan.label
     validator = load_callable("RESTORE_METADATA_VALIDATOR", settings.restore_metadata_validator)
     try:
         verdict = validator(copy.deepcopy(plan.backup.manifest))
     except Exception as error:
-        message = f"`{subject}` refused the backup `{name}`: {error or type(error).__name__}"
+        message = f"`{subject}` refused the backup `{name}`: {str(error) or type(error).__name__}"
         raise RefusedError(message, subject=name) from error
     if verdict is not None and not isinstance(verdict, bool):
         message = f"`{subject}` must return True, False or None, not `{verdict!r}`"

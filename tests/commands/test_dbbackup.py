@@ -244,13 +244,14 @@ def test_a_database_in_memory_is_not_supported_yet(project: Project) -> None:
     assert "lives in memory" in project.fails(1, "dbbackup")
 
 
-def test_a_database_may_be_named_by_a_relative_path_or_a_uri(project: Project) -> None:
+def test_a_database_may_be_named_by_a_path_or_a_uri(project: Project) -> None:
     expected = fill(project.root / "my shop.v1.db", ["a"])
-    for name in ("my shop.v1.db", "file:my%20shop.v1.db?mode=ro"):
-        project.configure(f"DATABASES['default']['NAME'] = {name!r}")
+    for name in ("'my shop.v1.db'", "BASE_DIR / 'my shop.v1.db'", "'file:my%20shop.v1.db?mode=ro'"):
+        project.configure(f"DATABASES['default']['NAME'] = {name}")
         project.ok("dbbackup", "-o", "backup")
         assert project.manifest("backup")["dbbackup"]["database"] == "my shop"
         assert rows(project.store / "backup") == expected
+        project.ok("dbrestore", "--noinput", "-i", "backup")
         for path in project.store.iterdir():
             path.unlink()
 
@@ -316,7 +317,7 @@ def test_a_local_file_is_written_and_replaced_whole(project: Project, tmp_path: 
     for names in (["first"], ["second"]):
         expected = fill(project.database, names)
         out = project.ok("dbbackup", "-O", str(path))
-        assert re.match(r"default: stored out\.sqlite3 ", out)
+        assert re.match(rf"default: stored {path} ", out)
         assert rows(path) == expected
     assert project.files() == []
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [
@@ -485,6 +486,18 @@ def test_the_filter_keeps_what_it_wants_beside_the_count(project: Project) -> No
     names = [backup_at(project, f"2026-01-0{day}") for day in (1, 2)]
     project.ok("dbbackup", "-c")
     assert [name for name in project.backups() if name in names] == names[:1]
+
+
+def test_backups_that_clean_at_the_same_moment_wait_for_each_other(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.configure("DBBACKUP_CLEANUP_KEEP = 2")
+    with ExitStack() as stack:
+        processes = [stack.enter_context(project.running("dbbackup", "-c")) for _ in range(4)]
+        for process in processes:
+            out, err = process.communicate(timeout=25)
+            assert (process.returncode, err) == (0, ""), out
+    project.ok("dbbackup", "-c")
+    assert len(project.files()) == 4
 
 
 def test_a_filter_that_fails_deletes_nothing(project: Project) -> None:

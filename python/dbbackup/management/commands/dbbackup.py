@@ -105,4 +105,4 @@ def one_line(stored: Stored) -> str:
     size = human_bytes(receipt.plain_bytes)
     if stored.compression != "none":
         size += f" → {human_bytes(receipt.stored_bytes)}"
-    return f"stored {receipt.name} ({size} in {human_seconds(receipt.seconds)})"
+    return f"stored {stored.label} ({size} in {human_seconds(receipt.seconds)})"

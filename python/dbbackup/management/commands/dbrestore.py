@@ -56,7 +56,7 @@ class Command(DbbackupCommand):
             if verbosity < 1:
                 return
             size, duration = human_bytes(report.plain_bytes), human_seconds(report.seconds)
-            self.say(f"{alias}: restored {report.name} ({size} in {duration})")
+            self.say(f"{alias}: restored {plan.label} ({size} in {duration})")
             for note in report.notes:
                 self.say(f"  note: {note}")
             if verbosity >= 2:
