@@ -60,6 +60,13 @@ impl Local {
         Ok(self.root.join(relative))
     }
 
+    fn missing(&self) -> Error {
+        Error::new(ErrorKind::NotFound, format!("cannot find the store `{}`", self.root.display()))
+            .at(Stage::Store)
+            .subject(self.root.display())
+            .hint("check the path; the first backup makes the folder")
+    }
+
     fn fail(&self, doing: &str, source: io::Error, otherwise: ErrorKind) -> Error {
         let message = format!("cannot {doing} in `{}`", self.root.display());
         Error::from_io(source, otherwise, message).at(Stage::Store).subject(self.root.display())
@@ -170,6 +177,7 @@ impl Store for Local {
                 .at(Stage::Store)
                 .subject(self.root.display())
                 .hint("a restore or a prune is running there; try again when it has ended")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.missing()),
             // Nothing is deleted from a folder that cannot be written, so a restore needs no lock there.
             Err(error) if hold == Hold::Shared && cannot_write(&error) => Ok(Box::new(LocalLock(None))),
             Err(error) => Err(self.fail("take the lock", error, ErrorKind::Write)),
