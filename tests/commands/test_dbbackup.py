@@ -6,6 +6,7 @@ import re
 import sqlite3
 import stat
 import subprocess
+import threading
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,6 +57,33 @@ def test_rows_of_an_open_connection_are_in_the_backup(
         connection.commit()
         call("dbbackup")
     assert [name for _, name in rows(only(store))] == ["a", "committed"]
+
+
+@pytest.mark.parametrize("wal", [False, True])
+def test_a_backup_while_the_application_writes_is_of_one_moment(
+    call: Call, database: Path, store: Path, wal: bool
+) -> None:
+    fill(database, ["0"] * 2000, wal=wal)
+    stop = threading.Event()
+    written = [0]
+
+    def application() -> None:
+        with closing(sqlite3.connect(database, timeout=20, isolation_level=None)) as connection:
+            while not stop.is_set():
+                written[0] += 1
+                connection.execute("UPDATE item SET name = ?", (str(written[0]),))
+
+    thread = threading.Thread(target=application)
+    thread.start()
+    try:
+        for number in range(5):
+            call("dbbackup", "-o", f"{number}.sqlite3")
+    finally:
+        stop.set()
+        thread.join()
+    moments = [{name for _, name in rows(store / f"{number}.sqlite3")} for number in range(5)]
+    assert all(len(moment) == 1 for moment in moments)
+    assert len(set().union(*moments)) > 1, "nothing was written between the backups"
 
 
 def test_files_are_for_their_owner_alone(call: Call, database: Path, store: Path, settings: Settings) -> None:

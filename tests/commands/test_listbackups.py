@@ -1,10 +1,11 @@
 """``manage.py listbackups``."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from tests.conftest import Call
@@ -141,10 +142,11 @@ def test_an_empty_storage_lists_nothing(call: Call, store: Path) -> None:
     assert call("listbackups") == HEADER
 
 
-def test_a_storage_that_is_not_there_is_an_error_and_is_not_made(call: Call, store: Path) -> None:
+def test_a_storage_that_is_not_there_is_an_error_and_is_not_made(store: Path) -> None:
+    out = io.StringIO()
     with pytest.raises(CommandError, match=str(store)) as caught:
-        call("listbackups")
-    assert caught.value.returncode == 4
+        call_command("listbackups", stdout=out)
+    assert (caught.value.returncode, out.getvalue()) == (4, "")
     assert not store.exists()
 
 
