@@ -1,5 +1,8 @@
 //! Arguments exactly as typed; nothing is read or resolved here.
 
+// These comments are the help, which is plain text.
+#![allow(clippy::doc_markdown)]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -13,7 +16,7 @@ pub struct Arguments {
     #[command(subcommand)]
     pub verb: Verb,
 
-    /// Print one JSON object on standard output, and progress as JSON lines on standard error
+    /// Print one JSON object on stdout, and progress as JSON lines on stderr
     #[arg(long, global = true)]
     pub json: bool,
 
@@ -21,8 +24,9 @@ pub struct Arguments {
     #[arg(long, short, global = true)]
     pub quiet: bool,
 
-    /// Read this file instead of ./dbbackup.toml or $XDG_CONFIG_HOME/dbbackup/dbbackup.toml
-    #[arg(long, global = true, value_name = "FILE", env = "DBBACKUP_CONFIG")]
+    /// Names and retention [default: $DBBACKUP_CONFIG, else ./dbbackup.toml, else
+    /// $XDG_CONFIG_HOME/dbbackup/dbbackup.toml]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
@@ -70,11 +74,11 @@ pub struct BackupArgs {
     #[arg(long)]
     pub name: Option<String>,
 
-    /// Compression
-    #[arg(long, value_enum, default_value_t = Compress::Zstd)]
+    /// Compression: zstd (fast and small), gzip (opens everywhere) or none
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Compress::Zstd, hide_possible_values = true)]
     pub compress: Compress,
 
-    /// Encrypt for a key: openpgp:KEY or age:RECIPIENT (not in this version)
+    /// Encrypt for openpgp:KEY or age:RECIPIENT (not in this version: an error)
     #[arg(long, value_name = "HOW")]
     pub encrypt: Option<String>,
 
@@ -160,7 +164,7 @@ pub struct PruneArgs {
     pub store: String,
 
     /// Backups to keep of each database [default: keep_last under [retention] in dbbackup.toml]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub keep_last: Option<usize>,
 
     /// Databases [default: those of dbbackup.toml, or the store's only one]

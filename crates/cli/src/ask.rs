@@ -4,9 +4,10 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use dbbackup::units::ByteSize;
-use dbbackup::{Listed, Result};
+use dbbackup::{Cancel, Listed, Result};
 use fs_err as fs;
 use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::render::age;
 
@@ -22,7 +23,11 @@ pub(crate) enum Answer {
 }
 
 /// Asks whether `backup` may replace the database at `target`, which is there.
-pub(crate) fn may_replace(target: &Path, backup: &Listed) -> Result<Answer> {
+///
+/// # Errors
+///
+/// `Interrupted` for Ctrl-C instead of an answer.
+pub(crate) fn may_replace(target: &Path, backup: &Listed, cancel: &Cancel) -> Result<Answer> {
     if !io::stdin().is_terminal() {
         return Ok(Answer::Nobody);
     }
@@ -31,10 +36,29 @@ pub(crate) fn may_replace(target: &Path, backup: &Listed) -> Result<Answer> {
     if asked.and_then(|()| error.flush()).is_err() {
         return Ok(Answer::Nobody);
     }
+    if let Err(stopped) = wait_for_answer(cancel) {
+        let _closed = writeln!(error);
+        return Err(stopped);
+    }
     let mut answer = String::new();
     // A closed terminal answers nothing, which is no.
-    let _closed = io::stdin().lock().read_line(&mut answer);
+    if !matches!(io::stdin().lock().read_line(&mut answer), Ok(1..)) {
+        let _closed = writeln!(error);
+    }
     Ok(if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") { Answer::Yes } else { Answer::No })
+}
+
+/// Waits for a line. A read would go on after a signal, whose handler only takes a note of it.
+fn wait_for_answer(cancel: &Cancel) -> Result<()> {
+    let stdin = io::stdin();
+    loop {
+        cancel.check()?;
+        // What cannot be waited for is read at once.
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&PATIENCE)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(_) => return cancel.check(),
+        }
+    }
 }
 
 fn question(target: &Path, backup: &Listed) -> String {
@@ -56,3 +80,6 @@ fn question(target: &Path, backup: &Listed) -> String {
         ByteSize(backup.stored_bytes),
     )
 }
+
+/// Between two looks whether the run is to stop; nobody notices a tenth of a second.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };

@@ -20,11 +20,14 @@ pub(crate) struct Config {
     /// `[retention]`
     #[serde(default)]
     pub(crate) retention: Retention,
+    /// The file's folder, which relative paths in it start from.
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
 }
 
 /// One database.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with `url`")]
 pub(crate) struct DatabaseEntry {
     /// `sqlite:////srv/shop.sqlite3`
     pub(crate) url: String,
@@ -37,7 +40,7 @@ pub(crate) struct DatabaseEntry {
 
 /// One store.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with `url`")]
 pub(crate) struct StoreEntry {
     /// A folder, or a URL.
     pub(crate) url: String,
@@ -45,17 +48,18 @@ pub(crate) struct StoreEntry {
 
 /// What `prune` keeps.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with `keep_last`")]
 pub(crate) struct Retention {
     /// Newest backups of each database.
     pub(crate) keep_last: Option<usize>,
 }
 
 impl Config {
-    /// Reads `given`, else `./dbbackup.toml`, else the user's; none of them there is an empty configuration.
+    /// Reads `given` or `$DBBACKUP_CONFIG`, else `./dbbackup.toml`, else the user's; none of them there is an
+    /// empty configuration.
     pub(crate) fn read(given: Option<&Path>) -> Result<Self> {
-        if let Some(path) = given {
-            return Self::parse(path, &fs::read_to_string(path).map_err(|source| unreadable(path, source))?);
+        if let Some(path) = given.map(PathBuf::from).or_else(|| variable("DBBACKUP_CONFIG")) {
+            return Self::parse(&path, &fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?);
         }
         for path in [Some(PathBuf::from("dbbackup.toml")), of_user()].into_iter().flatten() {
             match fs::read_to_string(&path) {
@@ -68,14 +72,19 @@ impl Config {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|source: toml::de::Error| {
-            let error =
-                Error::new(ErrorKind::Config, format!("cannot use `{}`", path.display())).subject(path.display());
+        let parsed = toml::from_str(text).map_err(|source: toml::de::Error| {
+            // Its own text shows the line, which may hold a password.
+            let before = source.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let (line, what) = (before.split('\n').count(), source.message().replace('\n', ", "));
+            let error = Error::new(ErrorKind::Config, format!("cannot use `{}`: line {line}: {what}", path.display()))
+                .subject(path.display());
             match unknown_key(source.message()) {
-                Some(hint) => error.because(source).hint(hint),
-                None => error.because(source),
+                Some(hint) => error.hint(hint),
+                None => error,
             }
-        })
+        })?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(Self { folder, ..parsed })
     }
 }
 
@@ -93,9 +102,13 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 fn of_user() -> Option<PathBuf> {
-    let folder = std::env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    let folder = folder.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")))?;
+    let folder = variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")))?;
     Some(folder.join("dbbackup").join("dbbackup.toml"))
+}
+
+/// Reads a variable of the environment; an empty one is as good as none.
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> Error {
@@ -112,5 +125,23 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Config);
         assert_eq!(error.advice(), Some("did you mean `url`?"));
         assert!(Config::parse(Path::new("x.toml"), "[retention]\nkeep_last = 3").is_ok());
+    }
+
+    #[test]
+    fn a_password_in_the_file_is_not_shown() {
+        for text in [
+            "[databases.shop]\nurl = 'postgresql://h/db'\npassword = 'canary'",
+            "[databases.shop]\nurll = 'postgresql://u:canary@h/db'",
+            "[databases.shop]\nurl = 'postgresql://u:canary@h/db",
+        ] {
+            let error = Config::parse(Path::new("x.toml"), text).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
+    fn relative_paths_start_from_the_files_folder() {
+        let config = Config::parse(Path::new("/etc/x.toml"), "").unwrap();
+        assert_eq!(config.folder, Path::new("/etc"));
     }
 }

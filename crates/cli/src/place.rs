@@ -1,5 +1,6 @@
 //! Databases and stores: from what was typed to the engine's own.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,13 +34,15 @@ impl Database {
                 return Err(Error::new(ErrorKind::Config, format!("cannot use `password_file` for `{typed}`"))
                     .hint("a SQLite database has no password"));
             }
-            return Ok(Self { alias: typed.to_owned(), path: sqlite_path(&entry.url)? });
+            return Ok(Self { alias: typed.to_owned(), path: config.folder.join(sqlite_path(&entry.url)?) });
         }
         if !typed.contains("://") {
             let known = nearest(typed, config.databases.keys().map(String::as_str));
-            let hint = known.map_or("name one of dbbackup.toml, or give a URL: sqlite:///file".to_owned(), |known| {
-                format!("did you mean `{known}`?")
-            });
+            let hint = match known {
+                _ if Path::new(typed).is_file() => format!("did you mean `sqlite:///{typed}`?"),
+                Some(known) => format!("did you mean `{known}`?"),
+                None => "name one of dbbackup.toml, or give a URL: sqlite:///file".to_owned(),
+            };
             return Err(Error::new(ErrorKind::Config, format!("cannot find database `{typed}`"))
                 .subject(typed)
                 .hint(hint));
@@ -66,7 +69,10 @@ impl Database {
         let mut digest = Sha256::new();
         digest.update(b"sqlite\0\0\0");
         digest.update(path.as_deref().unwrap_or(&self.path).as_os_str().as_encoded_bytes());
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        digest.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 
     /// Returns the manifest's top level: what a Django project would write, so that it can restore the backup.
@@ -81,10 +87,17 @@ impl Database {
 
 /// Resolves a name of `dbbackup.toml`, a folder or a URL.
 pub(crate) fn store(typed: &str, config: &Config) -> Result<Local> {
-    let place = config.stores.get(typed).map_or(typed, |entry| entry.url.as_str());
+    let (place, folder) = match config.stores.get(typed) {
+        Some(entry) => (entry.url.as_str(), config.folder.as_path()),
+        None => (typed, Path::new("")),
+    };
     match place.split_once("://") {
-        None => Ok(Local::new(place)),
-        Some(("file", path)) => Ok(Local::new(percent_decoded(path)?)),
+        None if place.is_empty() => Err(Error::new(ErrorKind::Config, "cannot use a store without a name")),
+        None => {
+            require_no_typo(typed, config)?;
+            local(folder.join(place))
+        }
+        Some(("file", path)) => local(folder.join(percent_decoded(path)?)),
         Some(("s3" | "gs" | "azblob" | "sftp", _)) => Err(Error::new(
             ErrorKind::Unsupported,
             format!("cannot use store `{place}`: only folders work in this version"),
@@ -97,6 +110,26 @@ pub(crate) fn store(typed: &str, config: &Config) -> Result<Local> {
                 .hint("a store is a folder, or a name in dbbackup.toml"))
         }
     }
+}
+
+fn local(path: PathBuf) -> Result<Local> {
+    if path.is_file() {
+        return Err(Error::new(ErrorKind::Config, format!("cannot use store `{}`: it is a file", path.display()))
+            .subject(path.display())
+            .hint("a store is a folder, or a name in dbbackup.toml"));
+    }
+    Ok(Local::new(path))
+}
+
+/// Fails for what looks like a mistyped name of a store: a backup would make a folder of that name.
+fn require_no_typo(typed: &str, config: &Config) -> Result<()> {
+    if config.stores.contains_key(typed) || typed.contains('/') || Path::new(typed).is_dir() {
+        return Ok(());
+    }
+    let Some(known) = nearest(typed, config.stores.keys().map(String::as_str)) else { return Ok(()) };
+    Err(Error::new(ErrorKind::Config, format!("cannot find store `{typed}`"))
+        .subject(typed)
+        .hint(format!("did you mean `{known}`? A new folder would be `./{typed}`")))
 }
 
 /// Splits a local file into the store that is its folder and its name there.
@@ -131,7 +164,7 @@ fn sqlite_path(url: &str) -> Result<PathBuf> {
         }
         Some((scheme @ ("postgresql" | "postgres" | "mysql" | "mariadb" | "mongodb"), _)) => {
             // The URL may hold a password, so it is not repeated.
-            Err(Error::new(ErrorKind::Unsupported, format!("cannot back up `{scheme}://` databases"))
+            Err(Error::new(ErrorKind::Unsupported, format!("cannot use `{scheme}://` databases"))
                 .hint("this version knows SQLite only"))
         }
         _ => Err(bad("no such kind of database", "this version knows sqlite:///file")),
@@ -199,5 +232,16 @@ mod tests {
         assert_eq!(store("s3://bucket", &config).unwrap_err().kind(), ErrorKind::Unsupported);
         assert_eq!(store("nfs://host", &config).unwrap_err().kind(), ErrorKind::Config);
         assert_eq!(store("file:///a%20b", &config).unwrap().root(), Path::new("/a b"));
+        assert_eq!(store("", &config).unwrap_err().kind(), ErrorKind::Config);
+    }
+
+    #[test]
+    fn a_mistyped_store_gets_a_hint_and_no_folder() {
+        let mut config: Config = toml::from_str("[stores.nightly]\nurl = 'b'").unwrap();
+        config.folder = PathBuf::from("/etc");
+        assert_eq!(store("nightly", &config).unwrap().root(), Path::new("/etc/b"));
+        assert!(store("nihgtly", &config).unwrap_err().advice().unwrap().contains("`nightly`"));
+        assert_eq!(store("./nihgtly", &config).unwrap().root(), Path::new("./nihgtly"));
+        assert_eq!(store("elsewhere", &config).unwrap().root(), Path::new("elsewhere"));
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use dbbackup::units::ByteSize;
 use dbbackup::{Event, Phase, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::termios::tcgetwinsize;
 
 use crate::render::Output;
 
@@ -95,10 +96,14 @@ impl Drop for State {
 }
 
 fn style(has_total: bool) -> ProgressStyle {
-    let template = if has_total {
-        "{msg} {wide_bar:.cyan/dim} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}"
-    } else {
-        "{msg} {binary_bytes} {elapsed}"
+    let columns = tcgetwinsize(io::stderr()).map_or(80, |size| size.ws_col);
+    let template = match (has_total, columns) {
+        (true, 72..) => {
+            "{msg} {wide_bar:.cyan/dim} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta:>3}"
+        }
+        (true, 44..) => "{msg} {wide_bar:.cyan/dim} {percent:>3}% {eta:>3}",
+        (true, _) => "{percent:>3}% {msg}",
+        (false, _) => "{msg} {elapsed}",
     };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -1,10 +1,11 @@
 //! Text and JSON for people and programs; nothing else prints.
 
+use std::cell::RefCell;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
 use dbbackup::units::ByteSize;
-use dbbackup::{Error, Receipt, Report};
+use dbbackup::{Error, ErrorKind, ErrorReport, Receipt, Report, Result};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 use serde_json::{Value, json};
@@ -13,11 +14,13 @@ use serde_json::{Value, json};
 pub(crate) struct Output {
     json: bool,
     quiet: bool,
+    /// Why standard output took no more.
+    broken: RefCell<Option<io::Error>>,
 }
 
 impl Output {
     pub(crate) fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+        Self { json, quiet, broken: RefCell::new(None) }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -28,24 +31,32 @@ impl Output {
         self.quiet
     }
 
-    /// Prints a line for people. A closed pipe is no error: nobody reads on.
+    /// Prints a line for people.
     pub(crate) fn line(&self, text: &str) {
         if !self.json && !self.quiet {
-            let _closed = writeln!(io::stdout(), "{text}");
+            self.print(text);
         }
     }
 
     /// Prints a line that a quiet run needs too: what was asked for.
     pub(crate) fn result(&self, text: &str) {
         if !self.json {
-            let _closed = writeln!(io::stdout(), "{text}");
+            self.print(text);
         }
     }
 
     /// Prints the one object for programs.
     pub(crate) fn object(&self, value: &Value) {
         if self.json {
-            let _closed = writeln!(io::stdout(), "{value:#}");
+            self.print(&format!("{value:#}"));
+        }
+    }
+
+    /// Says that nothing was done because nobody agreed: an error for a script, which may be quiet.
+    pub(crate) fn declined(&self, why: &str, backup: &str) {
+        self.object(&json!({ "declined": { "backup": backup, "message": why } }));
+        if !self.json {
+            let _closed = writeln!(io::stderr(), "{why}");
         }
     }
 
@@ -56,28 +67,94 @@ impl Output {
         }
     }
 
+    /// Ends the output.
+    ///
+    /// # Errors
+    ///
+    /// `Write` if standard output took not all of it. A closed pipe is no error: nobody reads on.
+    pub(crate) fn finish(&self) -> Result<()> {
+        let flushed = io::stdout().flush().err();
+        match self.broken.take().or(flushed) {
+            Some(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Error::from_io(source, ErrorKind::Write, "cannot write to standard output"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn print(&self, text: &str) {
+        if let Err(source) = writeln!(io::stdout(), "{text}") {
+            self.broken.borrow_mut().get_or_insert(source);
+        }
+    }
+
     /// Prints an error: one object on standard output for programs, text on standard error for people.
     pub(crate) fn error(&self, error: &Error) {
         self.object(&json!({ "error": error_object(error) }));
         if !self.json {
-            let _closed = writeln!(io::stderr(), "error: {}", error_text(error));
+            let _closed = writeln!(io::stderr(), "error: {}", error_text(error, None));
         }
     }
 }
 
-/// Returns an error's lines: what, and what to do.
-pub(crate) fn error_text(error: &Error) -> String {
-    match error.advice() {
-        Some(hint) => format!("{error}\nhint: {hint}"),
-        None => error.to_string(),
+/// Returns an error's lines: what, about what unless that is said or `known`, and what to do.
+pub(crate) fn error_text(error: &Error, known: Option<&str>) -> String {
+    let mut text = error.to_string();
+    if let Some(subject) = error.about().filter(|subject| Some(*subject) != known && !text.contains(subject)) {
+        text = format!("{text} (`{subject}`)");
     }
+    if let Some(hint) = error.advice() {
+        text = format!("{text}\nhint: {hint}");
+    }
+    without_secrets(&text)
 }
 
 /// Returns an error for programs.
 pub(crate) fn error_object(error: &Error) -> Value {
-    let mut object = json!(error.to_report());
+    let report = error.to_report();
+    let shown = |text: Option<String>| text.map(|text| without_secrets(&text));
+    let mut object = json!(ErrorReport {
+        message: without_secrets(&report.message),
+        subject: shown(report.subject),
+        hint: shown(report.hint),
+        ..report
+    });
     object["exit_code"] = json!(error.kind().info().exit_code);
     object
+}
+
+/// Hides what may be secret in URLs: user, password and query. Files have none of them.
+///
+/// A URL ends at white space; anything else may stand in a password that nobody has encoded.
+pub(crate) fn without_secrets(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (scheme, after) = rest.split_at(at + "://".len());
+        let (url, next) = after.split_at(after.find(char::is_whitespace).unwrap_or(after.len()));
+        shown.push_str(scheme);
+        if scheme.ends_with("sqlite://") || scheme.ends_with("file://") {
+            shown.push_str(url);
+        } else {
+            let place = match url.rsplit_once('@') {
+                Some((_, place)) => {
+                    shown.push_str("***@");
+                    place
+                }
+                None => url,
+            };
+            match place.split_once('?') {
+                Some((place, query)) => {
+                    let punctuation = &query[query.trim_end_matches(['`', '\'', ':', ',']).len()..];
+                    shown.push_str(&format!("{place}?***{punctuation}"));
+                }
+                None => shown.push_str(place),
+            }
+        }
+        rest = next;
+    }
+    shown.push_str(rest);
+    shown
 }
 
 /// Returns a backup's line.
@@ -139,6 +216,18 @@ pub(crate) fn age(at: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn urls_are_shown_without_their_secrets() {
+        for (text, shown) in [
+            ("nothing here", "nothing here"),
+            ("cannot use `pg://u:canary@h/db`: no", "cannot use `pg://***@h/db`: no"),
+            ("'x://u:can'ary/@c@h' and `y://h/p?password=canary`: no", "'x://***@h' and `y://h/p?***`: no"),
+            ("sqlite:////srv/a@b?.db is a file", "sqlite:////srv/a@b?.db is a file"),
+        ] {
+            assert_eq!(without_secrets(text), shown);
+        }
+    }
 
     #[test]
     fn ages_and_durations_read_well() {

@@ -1,6 +1,6 @@
 //! `dbbackup backup`
 
-use dbbackup::store::Existing;
+use dbbackup::store::{Existing, MANIFEST_ENDING};
 use dbbackup::{
     Backup, BackupName, Cancel, Catalogue, Compression, Error, ErrorKind, Local, Naming, Receipt, Result, backup,
 };
@@ -45,9 +45,12 @@ pub(crate) fn run(verb: &BackupArgs, arguments: &Arguments, output: &Output, can
 
 impl BackupArgs {
     fn resolve(&self, config: &Config) -> Result<Vec<Database>> {
-        if let Some(how) = &self.encrypt {
-            return Err(Error::new(ErrorKind::Unsupported, format!("cannot encrypt (`{how}`): not in this version"))
+        if self.encrypt.is_some() {
+            return Err(Error::new(ErrorKind::Unsupported, "cannot encrypt: not in this version")
                 .hint("leave --encrypt out, and encrypt what the store holds yourself"));
+        }
+        if let Some(name) = &self.output {
+            require_listable(name)?;
         }
         let mut databases = Vec::new();
         for typed in &self.databases {
@@ -60,12 +63,10 @@ impl BackupArgs {
             }
             let mut names: Vec<&str> = databases.iter().map(|database| database.alias.as_str()).collect();
             names.sort_unstable();
-            if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    format!("cannot tell two databases named `{}` apart", pair[0]),
-                )
-                .hint("back them up one by one, each with its own --name"));
+            let twice = |pair: &[&str]| matches!(pair, [one, other] if one == other);
+            if let Some([name, _]) = names.windows(2).find(|pair| twice(pair)) {
+                return Err(Error::new(ErrorKind::Config, format!("cannot tell two databases named `{name}` apart"))
+                    .hint("back them up one by one, each with its own --name"));
             }
         }
         if let (Some(name), Some(database)) = (&self.name, databases.first_mut()) {
@@ -104,6 +105,16 @@ impl BackupArgs {
         let run = surroundings(Some(&self.work), progress, cancel);
         backup(&request, &mut database.sqlite(&self.work), store, &run)
     }
+}
+
+/// Fails for a name that no listing would show.
+fn require_listable(name: &str) -> Result<()> {
+    if name.contains('/') || name.starts_with('.') || name.ends_with(MANIFEST_ENDING) {
+        return Err(Error::new(ErrorKind::Config, format!("cannot use `{name}` as a backup's name"))
+            .subject(name)
+            .hint(format!("a name holds no `/`, starts with no dot and does not end in `{MANIFEST_ENDING}`")));
+    }
+    Ok(())
 }
 
 /// Fails if this server's backups of that name are of another database: retention would mix them.

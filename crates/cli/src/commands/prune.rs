@@ -23,6 +23,7 @@ pub(crate) fn run(verb: &PruneArgs, arguments: &Arguments, output: &Output) -> R
     let store = store(&verb.store, &config)?;
     let mut objects = Vec::new();
     for alias in verb.names(&config, &store, &naming)? {
+        let mut has_some = false;
         for kind in [Kind::Database, Kind::Media] {
             let scope = Scope { alias: alias.clone(), kind, database: None };
             let policy = Policy::keep_last(keep_last);
@@ -31,7 +32,11 @@ pub(crate) fn run(verb: &PruneArgs, arguments: &Arguments, output: &Output) -> R
             if !plan.decisions.is_empty() || plan.other_servers > 0 {
                 print(&alias, &plan, verb.dry_run, output);
                 objects.push(object(&alias, kind, &plan));
+                has_some |= !plan.decisions.is_empty();
             }
+        }
+        if !has_some {
+            output.note(&format!("there are no backups of `{alias}` by server `{}`", naming.servername));
         }
     }
     output.object(&json!({ "dry_run": verb.dry_run, "pruned": objects }));
@@ -54,10 +59,13 @@ fn print(alias: &str, plan: &Plan, dry_run: bool, output: &Output) {
     let (delete, keep) = if dry_run { ("would delete", "would keep  ") } else { ("deleted", "kept   ") };
     for decision in &plan.decisions {
         let word = if decision.is_deletion() { delete } else { keep };
-        output.line(&format!("{word}  {}  ({})", decision.name, decision.verdict));
+        let line = format!("{word}  {}  ({})", decision.name, decision.verdict);
+        if dry_run { output.result(&line) } else { output.line(&line) }
     }
-    if plan.other_servers > 0 {
-        output.note(&format!("{} backups of `{alias}` by other servers were left alone", plan.other_servers));
+    match plan.other_servers {
+        0 => {}
+        1 => output.note(&format!("1 backup of `{alias}` by another server was left alone")),
+        count => output.note(&format!("{count} backups of `{alias}` by other servers were left alone")),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use dbbackup::manifest::Kind;
 use dbbackup::units::ByteSize;
 use dbbackup::{Cancel, Catalogue, Error, ErrorKind, Listed, Local, Naming, Result, Scope, restore};
+use serde_json::json;
 
 use super::{naming, run as surroundings};
 use crate::args::{Arguments, RestoreArgs};
@@ -23,30 +24,33 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
     let (store, backup) = verb.choose(&config, &naming)?;
     require_engine(&backup)?;
 
-    let is_there = target.path.metadata().is_ok_and(|there| there.len() > 0);
+    let is_there = target.path.metadata().is_ok_and(|there| there.len() > 0 && !there.is_dir());
     if is_there && !verb.yes {
-        match may_replace(&target.path, &backup)? {
-            Answer::Yes => {}
-            Answer::No => {
-                output.note("nothing was changed");
-                return Ok(exit_code::DECLINED);
-            }
-            Answer::Nobody => {
-                output.note("nobody is there to answer, so nothing was changed; --yes goes on without asking");
-                return Ok(exit_code::DECLINED);
-            }
+        let declined = match may_replace(&target.path, &backup, cancel)? {
+            Answer::Yes => None,
+            Answer::No => Some("nothing was changed"),
+            Answer::Nobody => Some("nothing was changed: nobody is there to answer, and --yes was not given"),
+        };
+        if let Some(why) = declined {
+            output.declined(why, &backup.name);
+            return Ok(exit_code::DECLINED);
         }
     }
 
     let progress = progress::listener(output, &target.alias);
     let run = surroundings(Some(&verb.work), progress, cancel);
-    let report = restore(&backup.name, &mut target.sqlite(&verb.work), &store, &run)?;
+    let report = restore(&backup.name, &mut target.sqlite(&verb.work), &store, &run).map_err(|error| {
+        let is_damaged = error.kind() == ErrorKind::Corrupt;
+        if is_damaged { error.hint("the target is as it was; take an older backup, or another copy") } else { error }
+    })?;
     drop(run);
     let size = ByteSize(report.plain_bytes);
     let took = seconds(report.duration);
     output.line(&format!("{}: restored {} ({size} in {took})", target.path.display(), report.name));
     report.notes.iter().for_each(|note| output.note(note));
-    output.object(&report_object(&report));
+    let mut object = report_object(&report);
+    object["into"] = json!(target.path);
+    output.object(&object);
     Ok(exit_code::DONE)
 }
 

@@ -37,7 +37,12 @@ pub(crate) fn run(verb: &VerifyArgs, arguments: &Arguments, output: &Output, can
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
             Err(error) => {
-                output.result(&format!("DAMAGED  {name}: {}", error_text(&error)));
+                let verdict = match error.kind() {
+                    ErrorKind::Corrupt => "DAMAGED",
+                    ErrorKind::NotFound => "MISSING",
+                    _ => "FAILED",
+                };
+                output.result(&format!("{verdict:7}  {name}: {}", error_text(&error, Some(name))));
                 objects.push(json!({ "name": name, "error": error_object(&error) }));
                 // The first failure decides, as it would if it were the only one.
                 if code == exit_code::DONE {
