@@ -60,7 +60,6 @@ impl State {
         }
         let waited = now.duration_since(self.drawn_at);
         match &self.drawing {
-            Drawing::Nothing => {}
             Drawing::Bar(bar) => {
                 if is_new {
                     bar.reset();
@@ -82,7 +81,7 @@ impl State {
                     let _closed = writeln!(io::stderr(), "{json}");
                 }
             }
-            Drawing::Lines | Drawing::Json => {}
+            Drawing::Nothing | Drawing::Lines | Drawing::Json => {}
         }
     }
 }
@@ -109,7 +108,8 @@ fn style(has_total: bool) -> ProgressStyle {
 }
 
 fn line(subject: &str, event: Event, elapsed: Duration) -> String {
-    let rate = ByteSize((event.done as f64 / elapsed.as_secs_f64().max(0.001)) as u64);
+    let rate = u128::from(event.done) * 1000 / elapsed.as_millis().max(1);
+    let rate = ByteSize(u64::try_from(rate).unwrap_or(u64::MAX));
     let done = ByteSize(event.done);
     match event.total {
         Some(total) => format!("{subject} {}: {done} of {}, {rate}/s", verb(event.phase), ByteSize(total)),

@@ -146,7 +146,9 @@ pub(crate) fn without_secrets(text: &str) -> String {
             match place.split_once('?') {
                 Some((place, query)) => {
                     let punctuation = &query[query.trim_end_matches(['`', '\'', ':', ',']).len()..];
-                    shown.push_str(&format!("{place}?***{punctuation}"));
+                    for part in [place, "?***", punctuation] {
+                        shown.push_str(part);
+                    }
                 }
                 None => shown.push_str(place),
             }
