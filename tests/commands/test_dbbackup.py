@@ -69,7 +69,7 @@ def test_a_backup_while_the_application_writes_is_of_one_moment(
 
     def application() -> None:
         with closing(sqlite3.connect(database, timeout=20, isolation_level=None)) as connection:
-            while not stop.is_set():
+            while not stop.wait(0.005):
                 written[0] += 1
                 connection.execute("UPDATE item SET name = ?", (str(written[0]),))
 

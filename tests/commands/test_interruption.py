@@ -24,6 +24,9 @@ from tests.project import (
 
 OLD = ["old"] * 1000
 NEW = ["new"] * 1000
+KILLS = 12
+"""How many moments of one run are tried."""
+
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
 
@@ -161,7 +164,7 @@ def test_a_killed_backup_is_never_listed_and_the_next_run_sweeps_it(project: Pro
 @pytest.mark.parametrize("wal", [False, True])
 def test_a_restore_killed_at_any_moment_leaves_the_old_rows_or_the_new(project: Project, wal: bool) -> None:
     backed_up = fill(project.database, OLD, wal=wal)
-    pad(project.database, 48)
+    pad(project.database, 32)
     project.ok("dbbackup")
     now = fill(project.database, NEW)
     saved = project.root / "saved"
@@ -189,8 +192,8 @@ def test_a_restore_killed_at_any_moment_leaves_the_old_rows_or_the_new(project: 
     whole, content = restore(None)
     assert content == backed_up
     seen = []
-    for step in range(16):
-        _, content = restore(whole * (step + random.random()) / 16)
+    for step in range(KILLS):
+        _, content = restore(whole * (step + random.random()) / KILLS)
         assert content in (backed_up, now)
         seen.append(content == backed_up)
     assert not seen[0], "the first kill came when nothing could have been done"
@@ -203,13 +206,13 @@ def test_a_restore_killed_at_any_moment_leaves_the_old_rows_or_the_new(project: 
 @pytest.mark.timeout(120)
 def test_a_backup_killed_at_any_moment_is_not_listed_or_is_whole(project: Project) -> None:
     expected = fill(project.database, OLD)
-    pad(project.database, 48)
+    pad(project.database, 32)
     started = time.monotonic()
     project.ok("dbbackup", "-z")
     whole = time.monotonic() - started
-    for step in range(12):
+    for step in range(KILLS):
         with project.running("dbbackup", "-z") as command:
-            time.sleep(whole * (0.3 + step / 16))
+            time.sleep(whole * (0.3 + 0.7 * step / KILLS))
             command.kill()
             command.wait()
         listed = project.ok("listbackups", "-q").split()[::3]

@@ -98,27 +98,38 @@ def test_both_give_the_same_names_and_keys(project: Project, theirs: Project, se
     assert ours.keys() - its.keys() == {"dbbackup"}
 
 
+def assert_same_listing(project: Project, theirs: Project, *filters: str) -> None:
+    ours, its = project.ok("listbackups", *filters), theirs.manage("listbackups", *filters)
+    assert its.code == 0, its
+    assert sorted(ours.splitlines()) == sorted(its.out.splitlines()), filters
+
+
 @pytest.mark.parametrize("setting", SETTINGS[:-1])
 def test_both_list_the_same_files_and_dates(project: Project, theirs: Project, setting: str) -> None:
     project.configure(setting)
     fill(project.database, OLD)
     for maker in (theirs, project):
+        backed_up(maker)
+    assert_same_listing(project, theirs)
+
+
+def test_filters_of_the_listing_mean_the_same(project: Project, theirs: Project) -> None:
+    fill(project.database, OLD)
+    for maker in (theirs, project):
         for options in ([], ["-z"]):
             backed_up(maker, *options)
     for filters in (
-        [],
-        ["-z"],
-        ["-Z"],
-        ["-e"],
-        ["-E"],
-        ["-d", "default"],
-        ["-c", "db"],
-        ["-c", "media"],
-        ["-q"],
+        "-z",
+        "-Z",
+        "-e",
+        "-E",
+        "-q",
+        "-d default",
+        "-c db",
+        "-c media",
+        "-q -z -c db -d default",
     ):
-        ours, its = project.ok("listbackups", *filters), theirs.manage("listbackups", *filters)
-        assert its.code == 0, its
-        assert sorted(ours.splitlines()) == sorted(its.out.splitlines()), filters
+        assert_same_listing(project, theirs, *filters.split())
 
 
 def test_its_validator_and_setter_see_the_same_keys(project: Project, theirs: Project) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dbbackup._termination import INTERRUPTED, sigterm_raises
 from dbbackup.exceptions import DbbackupError
@@ -66,8 +66,16 @@ class DbbackupCommand(BaseCommand):
             bar.close()
 
     def say(self, text: str) -> None:
-        """Print one line on standard output; standard error prints any text by itself."""
-        self.stdout.write(printable(text, self.stdout))
+        """Print one line on standard output; what its encoding lacks is written as ``->`` or escaped.
+
+        A backup that was stored must not end in an error because the terminal has no arrow. (Standard error
+        prints any text by itself.)
+        """
+        try:
+            self.stdout.write(text)
+        except UnicodeEncodeError:
+            # Python encodes the whole text before it writes any of it, so nothing is printed twice.
+            self.stdout.write(text.replace("→", "->").encode("ascii", "backslashreplace").decode())
 
 
 def declined() -> NoReturn:
@@ -78,16 +86,3 @@ def declined() -> NoReturn:
 
     """
     raise CommandError("declined: nothing was changed", returncode=DECLINED)
-
-
-def printable(text: str, stream: OutputWrapper) -> str:
-    """Return `text` as `stream` can print it: what its encoding lacks is written as ``->`` or escaped.
-
-    A backup that was stored must not end in an error because the terminal has no arrow.
-    """
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.replace("→", "->").encode(encoding, "backslashreplace").decode(encoding)
-    return text
