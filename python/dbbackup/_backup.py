@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-import copy
-import json
-import logging
 import time
-from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import SuspiciousFileOperation
 
 from dbbackup import _engine
+from dbbackup._manifest import top_level
 from dbbackup._naming import name_from_callable, naming
 from dbbackup.conf import Settings, load_callable
-from dbbackup.db.base import BaseDBConnector, get_connector
-from dbbackup.exceptions import BackupExistsError, BusyError, ConfigurationError, UnsupportedError
+from dbbackup.db.base import get_connector
+from dbbackup.exceptions import (
+    BackupExistsError,
+    BusyError,
+    ConfigurationError,
+    DbbackupError,
+    RefusedError,
+    UnsupportedError,
+)
 from dbbackup.storage import backup_storage, folder_store, local_store
 
-logger = logging.getLogger("dbbackup.command")
-
-MANIFEST_KEY = "dbbackup"
-"""The one key of a manifest that is the engine's own."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LOCK_TIMEOUT_SECONDS = 10
 """How long cleaning waits for others who clean, which takes milliseconds, or who restore."""
+
+_OWN_ENDINGS = ("", "-wal", "-shm", "-journal")
+"""What follows a SQLite file's name in the files that belong to it."""
 
 NAME_ATTEMPTS = 6
 """Names that are asked for when the project's own function gives one that is taken: one a second."""
@@ -44,6 +50,7 @@ class BackupRequest:
     """Whether a file of this name is replaced; it stays whole until the new one is."""
     path: str | None
     """The local file, as it was given; ``None``: it goes into the storage."""
+    naming: _engine.Naming
     servername: str
     compression: _engine.Compression
 
@@ -77,6 +84,7 @@ def plan_backups(
 
     Raises:
         ConfigurationError: `filename` or `path` cannot be used, or is one name for several databases.
+        RefusedError: `path` is a database of this project.
         UnsupportedError: The storage is not supported yet, or `path` is a URL.
 
     """
@@ -91,13 +99,14 @@ def plan_backups(
     if filename and path:
         message = "-o/--output-filename and -O/--output-path are two places for one backup"
         raise ConfigurationError(message, hint="leave one of them out")
-    store, name, replace = _local_file(path) if path else _in_storage(filename, settings)
+    store, name, replace = _local_file(path, settings) if path else _in_storage(filename, settings)
     return BackupRequest(
         aliases=aliases,
         store=store,
         name=name,
         replace=replace,
         path=path,
+        naming=naming(settings),
         servername=servername or settings.hostname,
         compression=settings.compression if compress else "none",
     )
@@ -113,7 +122,7 @@ def run_backup(
 
     """
     connector = get_connector(alias, settings)
-    metadata, warnings = _metadata(connector, settings)
+    metadata, warnings = top_level(connector, settings)
     template = settings.filename_template
     attempts = 1
     while True:
@@ -131,7 +140,7 @@ def run_backup(
             receipt = _engine.backup(
                 request.store,
                 source=connector.dump_tool(),
-                naming=naming(settings),
+                naming=request.naming,
                 alias=alias,
                 database=connector.database,
                 servername=request.servername,
@@ -174,7 +183,7 @@ def prune(alias: str, request: BackupRequest, settings: Settings) -> _engine.Pru
         try:
             return _engine.prune(
                 store,
-                naming=naming(settings),
+                naming=request.naming,
                 alias=alias,
                 database=get_connector(alias, settings).database,
                 servername=request.servername,
@@ -210,7 +219,7 @@ def _in_storage(filename: str | None, settings: Settings) -> tuple[_engine.Store
         raise ConfigurationError(message, subject=filename) from error
 
 
-def _local_file(path: str) -> tuple[_engine.Store, str, bool]:
+def _local_file(path: str, settings: Settings) -> tuple[_engine.Store, str, bool]:
     if "://" in path:
         message = f"cannot write to `{path}`: URLs are not supported yet"
         raise UnsupportedError(message, subject=path, hint="-O/--output-path takes the path of a local file")
@@ -222,7 +231,20 @@ def _local_file(path: str) -> tuple[_engine.Store, str, bool]:
     if not file.parent.is_dir():
         message = f"cannot write to `{path}`: there is no folder `{file.parent}`"
         raise ConfigurationError(message, subject=path)
+    alias = _alias_of(file, settings)
+    if alias:
+        message = f"cannot write to `{path}`: it is the database `{alias}` itself"
+        raise RefusedError(message, subject=path)
     return folder_store(file.parent), file.name, True
+
+
+def _alias_of(file: Path, settings: Settings) -> str | None:
+    for alias in settings.aliases:
+        with suppress(DbbackupError):  # other engines have no file
+            target = get_connector(alias, settings).target.resolve()
+            if file.parent == target.parent and file.name.removeprefix(target.name) in _OWN_ENDINGS:
+                return alias
+    return None
 
 
 def _keep_filter(settings: Settings) -> Callable[[str], object] | None:
@@ -239,40 +261,3 @@ def _keep_filter(settings: Settings) -> Callable[[str], object] | None:
             raise ConfigurationError(message, subject=subject) from error
 
     return keep_or_explain
-
-
-def _metadata(connector: BaseDBConnector, settings: Settings) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the top level of the manifest, and a warning if the project's setter failed.
-
-    A backup without the project's keys is better than none, so a setter that raises costs only its keys. One
-    that returns what no manifest can hold never worked: that is an error, before the first byte.
-    """
-    metadata: dict[str, Any] = {"engine": connector.engine, "connector": connector.dotted_path}
-    if not settings.backup_metadata_setter:
-        return metadata, ()
-    setter = load_callable("BACKUP_METADATA_SETTER", settings.backup_metadata_setter)
-    try:
-        added = setter(copy.deepcopy(metadata))
-    except Exception as error:
-        logger.exception("DBBACKUP_BACKUP_METADATA_SETTER failed")
-        cause = f"{type(error).__name__}: {error}"
-        return metadata, (f"stored without the keys of `DBBACKUP_BACKUP_METADATA_SETTER`: {cause}",)
-    return metadata | _json_object(added), ()
-
-
-def _json_object(value: object) -> dict[str, Any]:
-    subject = "DBBACKUP_BACKUP_METADATA_SETTER"
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        message = f"`{subject}` must return a dictionary, not `{value!r}`"
-        raise ConfigurationError(message, subject=subject)
-    try:
-        plain: dict[str, Any] = json.loads(json.dumps(dict(value), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        message = f"what `{subject}` returns cannot be written as JSON: {error}"
-        raise ConfigurationError(message, subject=subject) from error
-    if MANIFEST_KEY in plain:
-        message = f"`{subject}` must not return the key `{MANIFEST_KEY}`: it is taken"
-        raise ConfigurationError(message, subject=subject)
-    return plain

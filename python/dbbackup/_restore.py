@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.db import connections
 
 from dbbackup import _engine
+from dbbackup._manifest import ask_validator
 from dbbackup._naming import local_time, naming
 from dbbackup._units import human_bytes, human_seconds
-from dbbackup.conf import Settings, load_callable
 from dbbackup.db.base import SQLITE_CONNECTOR, BaseDBConnector, get_connector, same_format
 from dbbackup.exceptions import BackupNotFoundError, ConfigurationError, RefusedError, UnsupportedError
 from dbbackup.storage import backup_storage, folder_store, local_store
+
+if TYPE_CHECKING:
+    from dbbackup.conf import Settings
 
 DJANGO_CONNECTOR = "dbbackup.db.django.DjangoConnector"
 """Its dumps are JSON, which goes into any engine."""
@@ -105,7 +108,7 @@ def plan_restore(
     Raises:
         BackupNotFoundError: There is no such backup, or none that fits.
         ConfigurationError: The options contradict each other.
-        RefusedError: It is of another engine, or the project's validator says no.
+        RefusedError: It is the database itself, of another engine, or the project's validator says no.
         UnsupportedError: The database, the storage or the backup's format is not supported yet.
 
     """
@@ -115,7 +118,7 @@ def plan_restore(
     connector = get_connector(alias, settings)
     names = naming(settings)
     if path:
-        store, backup = _local_file(path, names)
+        store, backup = _local_file(path, names, connector)
     else:
         store = local_store(backup_storage(settings), settings)
         try:
@@ -137,7 +140,7 @@ def plan_restore(
         time_zone=settings.time_zone,
     )
     _check_format(plan)
-    _ask_validator(plan, settings)
+    ask_validator(backup.manifest, plan.label, settings)
     return plan
 
 
@@ -165,11 +168,16 @@ def run_restore(plan: RestorePlan, *, progress: _engine.Progress | None) -> _eng
         connection.close()
 
 
-def _local_file(path: str, names: _engine.Naming) -> tuple[_engine.Store, _engine.Backup]:
+def _local_file(
+    path: str, names: _engine.Naming, connector: BaseDBConnector
+) -> tuple[_engine.Store, _engine.Backup]:
     file = Path(path).resolve()
     if not file.is_file():
         message = f"there is no file `{path}`"
         raise BackupNotFoundError(message, subject=path)
+    if file == connector.target.resolve():
+        message = f"cannot restore `{path}`: it is the database itself"
+        raise RefusedError(message, subject=path)
     store = folder_store(file.parent)
     return store, _engine.find(store, file.name, naming=names)
 
@@ -187,25 +195,3 @@ def _check_format(plan: RestorePlan) -> None:
     if connector not in _READABLE_CONNECTORS:
         message = f"cannot restore `{name}`: backups of the connector `{connector}` are not supported yet"
         raise UnsupportedError(message, subject=name)
-
-
-def _ask_validator(plan: RestorePlan, settings: Settings) -> None:
-    """Let the project judge the manifest; backups without one are not shown to it.
-
-    An exception is a no with a reason: that is how a validator can say why.
-    """
-    if not settings.restore_metadata_validator or not plan.backup.manifest:
-        return
-    subject, name = "DBBACKUP_RESTORE_METADATA_VALIDATOR", plan.label
-    validator = load_callable("RESTORE_METADATA_VALIDATOR", settings.restore_metadata_validator)
-    try:
-        verdict = validator(copy.deepcopy(plan.backup.manifest))
-    except Exception as error:
-        message = f"`{subject}` refused the backup `{name}`: {str(error) or type(error).__name__}"
-        raise RefusedError(message, subject=name) from error
-    if verdict is not None and not isinstance(verdict, bool):
-        message = f"`{subject}` must return True, False or None, not `{verdict!r}`"
-        raise ConfigurationError(message, subject=subject)
-    if verdict is False:
-        message = f"`{subject}` refused the backup `{name}`"
-        raise RefusedError(message, subject=name)

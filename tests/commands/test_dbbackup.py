@@ -393,6 +393,16 @@ def test_a_local_path_that_is_no_file_is_refused(project: Project, path: str) ->
     assert Path("/dev/null").is_char_device()
 
 
+@pytest.mark.parametrize("name", ["db.sqlite3", "db.sqlite3-wal", "link", "second.sqlite3"])
+def test_a_database_is_never_written_over_by_a_backup(two_databases: Project, name: str) -> None:
+    fill(two_databases.databases["second"], ["b"])
+    now = fill(two_databases.database, ["a"], wal=True)
+    (two_databases.root / "link").symlink_to("db.sqlite3")
+    err = two_databases.fails(9, "dbbackup", "-d", "default", "-O", name)
+    assert f"cannot write to `{name}`: it is the database" in err
+    assert rows(two_databases.database) == now
+
+
 def test_urls_are_not_supported_yet(project: Project) -> None:
     err = project.fails(1, "dbbackup", "-O", "s3://bucket/key")
     assert "cannot write to `s3://bucket/key`: URLs are not supported yet" in err
@@ -545,6 +555,16 @@ def test_a_failed_backup_cleans_nothing(project: Project) -> None:
 
 
 # Settings that a backup cannot be made with
+
+
+@pytest.mark.parametrize(
+    "setting", ["DATE_FORMAT = '%c'", "FILENAME_TEMPLATE = '{x}'", "CLEANUP_KEEP = -1", "COMPRESSION = 'xz'"]
+)
+def test_a_wrong_setting_is_said_once_for_all_databases(two_databases: Project, setting: str) -> None:
+    two_databases.configure(f"DBBACKUP_{setting}")
+    err = two_databases.fails(2, "dbbackup")
+    assert len(re.findall(r"^CommandError: ", err, re.MULTILINE)) == 1
+    assert two_databases.files() == []
 
 
 def test_no_storage_is_refused_with_the_setting_to_write(project: Project) -> None:

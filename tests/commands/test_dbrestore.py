@@ -383,6 +383,7 @@ def test_several_databases_and_none_named_is_an_error_that_lists_them(two_databa
         ([], 4),
         (["-d", "third"], 2),
         (["-i", "a", "-I", "b"], 2),
+        (["-I", "db.sqlite3"], 9),
     ],
 )
 def test_what_cannot_be_restored_is_an_error_and_the_database_stays(

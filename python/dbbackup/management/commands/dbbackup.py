@@ -61,7 +61,8 @@ class Command(DbbackupCommand):
             warnings: list[str] = []
             for alias in request.aliases:
                 try:
-                    warnings += self._back_up(alias, request, settings, verbosity)
+                    stored = self._back_up(alias, request, settings, verbosity)
+                    warnings += [f"{alias}: {warning}" for warning in stored.warnings]
                     if clean:
                         self._clean(alias, request, settings, verbosity)
                 except DbbackupError as error:
@@ -70,14 +71,12 @@ class Command(DbbackupCommand):
                     failed.append(alias)
                     self.stderr.write(f"{alias}: {error.for_terminal()}")
             if failed:
-                message = f"{len(failed)} of {len(request.aliases)} databases failed: {', '.join(failed)}"
-                raise CommandError(message, returncode=SOME_FAILED)
+                last = f"{len(failed)} of {len(request.aliases)} databases failed: {', '.join(failed)}"
+                raise CommandError("\n".join([*warnings, last]), returncode=SOME_FAILED)
             if warnings:
                 raise CommandError("\n".join(warnings), returncode=FINISHED_WITH_WARNINGS)
 
-    def _back_up(
-        self, alias: str, request: BackupRequest, settings: Settings, verbosity: int
-    ) -> tuple[str, ...]:
+    def _back_up(self, alias: str, request: BackupRequest, settings: Settings, verbosity: int) -> Stored:
         with self.progress_bar(alias, verbosity) as progress:
             stored = run_backup(alias, request, settings, progress=progress)
         if verbosity >= 1:
@@ -86,7 +85,7 @@ class Command(DbbackupCommand):
             self.say(f"  sha256: {stored.receipt.stored_sha256}")
             for note in stored.receipt.notes:
                 self.say(f"  note: {note}")
-        return stored.warnings
+        return stored
 
     def _clean(self, alias: str, request: BackupRequest, settings: Settings, verbosity: int) -> None:
         pruned = prune(alias, request, settings)

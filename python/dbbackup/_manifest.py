@@ -1,0 +1,89 @@
+"""The project's part of a manifest: keys that it adds, and its say in what is restored."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dbbackup.conf import load_callable
+from dbbackup.exceptions import ConfigurationError, RefusedError
+
+if TYPE_CHECKING:
+    from dbbackup.conf import Settings
+    from dbbackup.db.base import BaseDBConnector
+
+logger = logging.getLogger("dbbackup.command")
+
+ENGINE_KEY = "dbbackup"
+"""The one key of a manifest that is the engine's own."""
+
+
+def top_level(connector: BaseDBConnector, settings: Settings) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the top level of the manifest, and a warning if the project's setter failed.
+
+    A backup without the project's keys is better than none, so a setter that raises costs only its keys. One
+    that returns what no manifest can hold never worked: that is an error, before the first byte.
+
+    Raises:
+        ConfigurationError: The setter cannot be used.
+
+    """
+    metadata: dict[str, Any] = {"engine": connector.engine, "connector": connector.dotted_path}
+    if not settings.backup_metadata_setter:
+        return metadata, ()
+    setter = load_callable("BACKUP_METADATA_SETTER", settings.backup_metadata_setter)
+    try:
+        added = setter(copy.deepcopy(metadata))
+    except Exception as error:
+        logger.exception("DBBACKUP_BACKUP_METADATA_SETTER failed")
+        cause = f"{type(error).__name__}: {error}"
+        return metadata, (f"stored without the keys of `DBBACKUP_BACKUP_METADATA_SETTER`: {cause}",)
+    return metadata | _json_object(added), ()
+
+
+def ask_validator(manifest: dict[str, Any], name: str, settings: Settings) -> None:
+    """Let the project's validator judge the `manifest` of the backup `name`; one without is not shown to it.
+
+    An exception is a no with a reason: that is how a validator can say why.
+
+    Raises:
+        ConfigurationError: The validator cannot be used.
+        RefusedError: It said no.
+
+    """
+    if not settings.restore_metadata_validator or not manifest:
+        return
+    subject = "DBBACKUP_RESTORE_METADATA_VALIDATOR"
+    validator = load_callable("RESTORE_METADATA_VALIDATOR", settings.restore_metadata_validator)
+    try:
+        verdict = validator(copy.deepcopy(manifest))
+    except Exception as error:
+        message = f"`{subject}` refused the backup `{name}`: {str(error) or type(error).__name__}"
+        raise RefusedError(message, subject=name) from error
+    if verdict is not None and not isinstance(verdict, bool):
+        message = f"`{subject}` must return True, False or None, not `{verdict!r}`"
+        raise ConfigurationError(message, subject=subject)
+    if verdict is False:
+        message = f"`{subject}` refused the backup `{name}`"
+        raise RefusedError(message, subject=name)
+
+
+def _json_object(value: object) -> dict[str, Any]:
+    subject = "DBBACKUP_BACKUP_METADATA_SETTER"
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        message = f"`{subject}` must return a dictionary, not `{value!r}`"
+        raise ConfigurationError(message, subject=subject)
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(dict(value), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        message = f"what `{subject}` returns cannot be written as JSON: {error}"
+        raise ConfigurationError(message, subject=subject) from error
+    if ENGINE_KEY in plain:
+        message = f"`{subject}` must not return the key `{ENGINE_KEY}`: it is taken"
+        raise ConfigurationError(message, subject=subject)
+    return plain
