@@ -4,32 +4,42 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use fs_err as fs;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::proof::sqlite_bytes;
 use crate::run::{Phase, Run};
 
-/// Checks the copy at `path`: its header against its `bytes`, then every page by `quick_check`.
+/// Compares the length of a copy with what its header says.
+///
+/// # Errors
+///
+/// `Corrupt`: it was cut short, or something stands behind its end.
+pub(super) fn require_whole(file: &mut fs::File, bytes: u64) -> Result<()> {
+    let mut head = Vec::new();
+    file.rewind()
+        .and_then(|()| file.take(100).read_to_end(&mut head))
+        .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the copy").at(Stage::Target))?;
+    let says = sqlite_bytes(&head);
+    if says == Some(bytes) {
+        return Ok(());
+    }
+    let says = says.map_or("nothing".to_owned(), |says| format!("{says} bytes"));
+    Err(damaged(&format!("it has {bytes} bytes, its header says {says}")))
+}
+
+/// Checks every page of the copy at `path` by `quick_check`.
 ///
 /// A missing function, collation or module is never a verdict: what cannot be judged without it is passed over.
 ///
 /// # Errors
 ///
 /// `Corrupt`, with SQLite's first complaints.
-pub(super) fn check(path: &Path, bytes: u64, run: &Run) -> Result<()> {
+pub(super) fn check(path: &Path, run: &Run) -> Result<()> {
     run.phase(Phase::Check, None)?;
-    let mut head = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(100).read_to_end(&mut head))
-        .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the copy").at(Stage::Target))?;
-    if sqlite_bytes(&head) != Some(bytes) {
-        let says = sqlite_bytes(&head).map_or("nothing".to_owned(), |says| format!("{says} bytes"));
-        return Err(damaged(format!("it has {bytes} bytes, its header says {says}")));
-    }
     let complaints = quick_check(path, run)
-        .map_err(|source| run.cancel.check().err().unwrap_or_else(|| damaged(source.to_string())))?;
-    if complaints.is_empty() { Ok(()) } else { Err(damaged(complaints.join("; "))) }
+        .map_err(|source| run.cancel.check().err().unwrap_or_else(|| damaged(&source.to_string())))?;
+    if complaints.is_empty() { Ok(()) } else { Err(damaged(&complaints.join("; "))) }
 }
 
 fn quick_check(path: &Path, run: &Run) -> rusqlite::Result<Vec<String>> {
@@ -38,46 +48,83 @@ fn quick_check(path: &Path, run: &Run) -> rusqlite::Result<Vec<String>> {
     connection.execute_batch("PRAGMA ignore_check_constraints = ON; PRAGMA query_only = ON")?;
     let cancel = run.cancel.clone();
     connection.progress_handler(10_000, Some(move || cancel.signal().is_some()))?;
-    let whole = complaints(&connection, "PRAGMA quick_check(5)");
-    if !whole.as_ref().is_err_and(is_missing) {
-        return whole;
+    match whole_check(&connection) {
+        Err(error) if needs_application(&error) => {}
+        result => return result,
     }
-    // One table that needs the application stops the whole check, so each is checked alone.
+    // One table that needs the application (a generated column, a tokenizer) stops the whole check, so each is
+    // checked alone, and the pages of all, by their looks, for those that cannot be.
+    let mut found = torn_pages(&connection)?;
     let mut tables = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
     let tables: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let mut found = Vec::new();
     for table in tables {
-        let query = format!("PRAGMA quick_check(\"{}\")", table.replace('"', "\"\""));
-        match complaints(&connection, &query) {
-            Ok(complaints) => found.extend(complaints),
-            Err(error) if is_missing(&error) => {}
+        match complaints(&connection, &format!("\"{}\"", table.replace('"', "\"\""))) {
+            Ok(complaints) => found.extend(complaints.verdicts),
+            Err(error) if needs_application(&error) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(found)
 }
 
-fn complaints(connection: &Connection, query: &str) -> rusqlite::Result<Vec<String>> {
-    let mut query = connection.prepare(query)?;
-    let lines = query.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(lines.into_iter().filter(|line| line != "ok" && !needs_application(line)).collect())
+fn whole_check(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let first = complaints(connection, &COMPLAINTS.to_string())?;
+    if first.lines < COMPLAINTS || !first.verdicts.is_empty() {
+        return Ok(first.verdicts);
+    }
+    // SQLite stopped at complaints that are none to us, maybe before one that is. Without a limit from the
+    // start it would collect a line for each damaged page in memory; by now the pages are known to be sound.
+    Ok(complaints(connection, &i32::MAX.to_string())?.verdicts)
 }
 
-/// Complaints about what only the application knows: an unknown module, and the order of keys under a
-/// collation that stands in for the application's own.
-fn needs_application(line: &str) -> bool {
-    line.contains("not in PRIMARY KEY order") || line.starts_with("unable to validate") || mentions_missing(line)
+struct Complaints {
+    lines: usize,
+    /// The first of those that say that the file is damaged.
+    verdicts: Vec<String>,
 }
 
-fn is_missing(error: &rusqlite::Error) -> bool {
-    mentions_missing(&error.to_string())
+/// Runs `quick_check` with an argument: how many complaints, or which table.
+fn complaints(connection: &Connection, argument: &str) -> rusqlite::Result<Complaints> {
+    let mut found = Complaints { lines: 0, verdicts: Vec::new() };
+    let mut query = connection.prepare(&format!("PRAGMA quick_check({argument})"))?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let line: String = row.get(0)?;
+        found.lines += 1;
+        if is_verdict(&line) {
+            found.verdicts.push(line);
+        }
+        if found.verdicts.len() == COMPLAINTS {
+            break;
+        }
+    }
+    Ok(found)
 }
 
-/// SQLite's words, as in its `resolve.c`, `vtab.c` and `callback.c`.
-fn mentions_missing(text: &str) -> bool {
-    ["no such function", "unknown function", "no such module", "no such collation", "unsafe use of"]
-        .iter()
-        .any(|words| text.contains(words))
+/// Whether a complaint says that the file is damaged.
+///
+/// Not so for values that break the rules of their column (`PRAGMA writable_schema` makes such, and the backup
+/// is no worse than its database), nor for full-text indexes, whose tokenizer may be the application's and whose
+/// text may stand in a table that changed since. SQLite's words, as in `pragma.c`, `fts3.c` and `fts5_main.c`.
+fn is_verdict(line: &str) -> bool {
+    line != "ok" && !line.contains(" value in ") && !line.contains("inverted index for FTS")
+}
+
+/// Whether the error is about the question, not about the file: a function, a tokenizer, a module that only the
+/// application has. All of them are plain `SQLITE_ERROR`s, some without a text; damage has codes of its own.
+fn needs_application(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code().is_none_or(|code| code == ErrorCode::Unknown)
+}
+
+/// Lists the tables and indexes with pages that are none, without the help of their definitions.
+fn torn_pages(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let query = "SELECT DISTINCT 'pages of ' || name || ' are torn' FROM dbstat WHERE pagetype = 'corrupted' LIMIT 5";
+    match connection.prepare(query) {
+        Ok(mut query) => query.query_map([], |row| row.get(0))?.collect(),
+        // Not in every build of SQLite.
+        Err(error) if needs_application(&error) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Sets the header's journal mode (offsets 18 and 19: 1 rollback, 2 WAL) and returns what stood there.
@@ -90,8 +137,25 @@ pub(super) fn set_journal_bytes(file: &mut fs::File, bytes: [u8; 2]) -> io::Resu
     Ok(before)
 }
 
-fn damaged(why: String) -> Error {
+/// Writes the count of pages into the header, as SQLite does with the next change: versions before 3.7.0 left
+/// another number there, and the length of the file would not be proven by it.
+///
+/// Source: <https://www.sqlite.org/fileformat.html> §1.3.7: the count (offset 28) holds while the change counter
+/// (24) equals the one that it was written with (92).
+pub(super) fn complete_header(file: &mut fs::File, pages: u32) -> io::Result<()> {
+    let mut counter = [0; 4];
+    file.seek(SeekFrom::Start(24))?;
+    file.read_exact(&mut counter)?;
+    file.write_all(&pages.to_be_bytes())?;
+    file.seek(SeekFrom::Start(92))?;
+    file.write_all(&counter)
+}
+
+fn damaged(why: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("cannot use the backup: the database in it is damaged: {why}"))
         .at(Stage::Target)
         .hint("the target is as it was; take another backup")
 }
+
+/// Complaints that an error shows.
+const COMPLAINTS: usize = 5;

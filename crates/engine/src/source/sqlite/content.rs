@@ -1,9 +1,10 @@
 //! What a database holds, for the manifest: rows of each table, the last migration of each app.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use crate::manifest::Content;
 
@@ -11,31 +12,54 @@ use crate::manifest::Content;
 ///
 /// `None` if that was not long enough: a half count would be taken for a whole one. Tables that only the
 /// application can read (its modules, its collations) are left out.
-pub(super) fn content(connection: &mut Connection, timeout: Duration) -> Option<Content> {
+///
+/// # Errors
+///
+/// SQLite's own, for a damaged table: no restore would take a backup of it.
+pub(super) fn content(connection: &Connection, timeout: Duration) -> rusqlite::Result<Option<Content>> {
     if timeout.is_zero() {
-        return None;
+        return Ok(None);
     }
     let deadline = Instant::now() + timeout;
-    // Every 10,000 instructions: well under a millisecond.
-    connection.progress_handler(10_000, Some(move || Instant::now() >= deadline)).ok()?;
-    let content = count(connection, deadline);
-    connection.progress_handler(0, None::<fn() -> bool>).ok()?;
-    content
+    let (is_over, over) = channel::<()>();
+    let interrupt = connection.get_interrupt_handle();
+    let content = std::thread::scope(|scope| {
+        // A progress handler is not asked while SQLite counts a table: that is one instruction, however large.
+        scope.spawn(move || {
+            if over.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
+                interrupt.interrupt();
+            }
+        });
+        let content = count(connection, deadline);
+        drop(is_over);
+        content
+    });
+    match content {
+        Err(error) if is_damage(&error) => Err(error),
+        content => Ok(content.ok().flatten()),
+    }
 }
 
-fn count(connection: &Connection, deadline: Instant) -> Option<Content> {
+fn count(connection: &Connection, deadline: Instant) -> rusqlite::Result<Option<Content>> {
     let mut tables = BTreeMap::new();
-    for name in table_names(connection).ok()? {
+    for name in table_names(connection)? {
         let query = format!("SELECT count(*) FROM main.\"{}\"", name.replace('"', "\"\""));
         match connection.query_row(&query, [], |row| row.get::<_, i64>(0)) {
-            Ok(rows) => tables.insert(name, rows.unsigned_abs()),
-            Err(_) if Instant::now() >= deadline => return None,
-            Err(_) => continue,
-        };
+            Ok(rows) => drop(tables.insert(name, rows.unsigned_abs())),
+            Err(error) if is_damage(&error) => return Err(error),
+            Err(_) => {}
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
     }
-    let migrations =
-        if tables.contains_key("django_migrations") { migrations(connection).ok()? } else { BTreeMap::new() };
-    Some(Content { tables, exact: true, migrations })
+    let has_migrations = tables.contains_key("django_migrations");
+    let migrations = if has_migrations { migrations(connection)? } else { BTreeMap::new() };
+    Ok(Some(Content { tables, exact: true, migrations }))
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 /// Tables of the application: no virtual ones and no shadow tables, no internal ones.

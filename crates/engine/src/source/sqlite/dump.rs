@@ -7,10 +7,12 @@ use std::time::Duration;
 use fs_err as fs;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::Access;
 use serde_json::{Map, json};
 
-use super::place::{Scratch, beside, folder, require_room};
-use super::{Sqlite, content, has_dbpage};
+use super::check::complete_header;
+use super::place::{Scratch, beside, folder, require_access, require_file, require_room};
+use super::{Sqlite, connect, content, has_dbpage};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::run::{Phase, Run};
 use crate::source::{Dump, DumpFacts, Source};
@@ -18,8 +20,10 @@ use crate::source::{Dump, DumpFacts, Source};
 impl Source for Sqlite {
     fn open(&mut self, run: &Run) -> Result<Box<dyn Dump>> {
         let path = fs::canonicalize(&self.path).map_err(|source| self.not_there(source))?;
+        require_file(&path, "read", Stage::Source)?;
+        require_access(&path, Access::READ_OK, "read", Stage::Source)?;
         let database = Self { path, ..self.clone() };
-        let mut snapshot = database.begin()?;
+        let mut snapshot = database.begin(run)?;
         if snapshot.journal_mode == "wal" && has_dbpage() {
             return Ok(Box::new(Pages::new(database, snapshot)));
         }
@@ -42,20 +46,23 @@ impl Sqlite {
     }
 
     /// Opens the file and begins the read transaction that the whole dump comes from.
-    fn begin(&self) -> Result<Snapshot> {
-        let failed = |source| self.fail(Stage::Source, "read", source);
-        // A database that nobody has open would keep an empty `-wal` and a `-shm` after a reader without rights
-        // to remove them; one that has a `-wal` is read without a chance to change it.
-        let has_wal = beside(&self.path, "-wal").exists();
+    fn begin(&self, run: &Run) -> Result<Snapshot> {
+        let failed = |source| run.cancel.check().err().unwrap_or_else(|| self.fail(Stage::Source, "read", source));
+        let (has_wal, has_shm) = (beside(&self.path, "-wal").exists(), beside(&self.path, "-shm").exists());
+        let may_not_write = rustix::fs::access(&self.path, Access::WRITE_OK).is_err();
+        let is_open = has_wal && has_shm;
+        if may_not_write && !is_open && self.is_in_wal_mode()? {
+            // SQLite would make them, owned by us, could not remove them, and the application could not write there.
+            return self.begin_immutable();
+        }
+        // One that has a `-wal` is read without a chance to change it: the last to close would move its content.
         let flags = if has_wal { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
-        match self.try_begin(flags) {
+        match self.try_begin(flags, run) {
             // A hot journal or a `-wal` of a crash needs recovery first, which needs rights to write.
             Err(error) if needs_recovery(&error) => {
                 let other = flags ^ OpenFlags::SQLITE_OPEN_READ_ONLY ^ OpenFlags::SQLITE_OPEN_READ_WRITE;
-                self.try_begin(other).or_else(|second| match second.sqlite_error_code() {
-                    Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
-                        self.begin_immutable().map_err(|_| failed(error))
-                    }
+                self.try_begin(other, run).or_else(|second| match second.sqlite_error_code() {
+                    Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => self.begin_immutable(),
                     _ => Err(failed(second)),
                 })
             }
@@ -63,8 +70,18 @@ impl Sqlite {
         }
     }
 
-    fn try_begin(&self, flags: OpenFlags) -> rusqlite::Result<Snapshot> {
-        Snapshot::begin(self.connect(&self.path, flags)?)
+    fn try_begin(&self, flags: OpenFlags, run: &Run) -> rusqlite::Result<Snapshot> {
+        self.patiently(run, || Snapshot::begin(connect(&self.path, flags)?))
+    }
+
+    /// Reads the header's journal mode without SQLite. Closing the file drops locks that this process may have on
+    /// it, so this is for files that it cannot write.
+    fn is_in_wal_mode(&self) -> Result<bool> {
+        let mut head = Vec::new();
+        fs::File::open(&self.path)
+            .and_then(|file| file.take(20).read_to_end(&mut head))
+            .map_err(|source| self.not_there(source))?;
+        Ok(head.get(18..20) == Some(&[2, 2]))
     }
 
     /// Reads a WAL database in a folder where nobody can write, so that SQLite can make no `-shm`.
@@ -72,15 +89,26 @@ impl Sqlite {
     /// `immutable` takes no locks: right only while nobody writes, which [`Snapshot::require_still`] checks.
     fn begin_immutable(&self) -> Result<Snapshot> {
         let failed = |source| self.fail(Stage::Source, "read", source);
-        let wal = beside(&self.path, "-wal");
-        if fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0) {
-            return Err(Error::new(ErrorKind::Denied, "a -wal with content needs rights to write").at(Stage::Source));
+        // What is in there belongs into the dump or out of it, and only a recovery tells: SQLite would ignore both.
+        for ending in ["-wal", "-journal"] {
+            if fs::metadata(beside(&self.path, ending)).is_ok_and(|journal| journal.len() > 0) {
+                let what = format!("cannot read database `{}`: its `{ending}` has to be read too", self.path.display());
+                let folder = folder(&self.path).display();
+                return Err(Error::new(ErrorKind::Denied, format!("{what}, which needs rights to write"))
+                    .at(Stage::Source)
+                    .subject(self.path.display())
+                    .hint(format!("give rights to write in `{folder}`, or run as the application's user")));
+            }
         }
         let before =
             fs::metadata(&self.path).and_then(|file| file.modified()).map_err(|source| self.not_there(source))?;
         let uri = format!("file:{}?immutable=1", percent_encoded(&self.path));
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        let mut snapshot = Snapshot::begin(self.connect(Path::new(&uri), flags).map_err(failed)?).map_err(failed)?;
+        let mut snapshot = Snapshot::begin(connect(Path::new(&uri), flags).map_err(failed)?).map_err(failed)?;
+        // SQLite says `delete` here, as it never looks for a `-wal`.
+        if self.is_in_wal_mode()? {
+            "wal".clone_into(&mut snapshot.journal_mode);
+        }
         snapshot.still_since = Some(before);
         Ok(snapshot)
     }
@@ -109,8 +137,11 @@ impl Sqlite {
                 run.advance(Phase::Snapshot, done, Some(bytes))?;
             }
         }
-        let facts = snapshot.facts(self.content_timeout);
+        let facts = snapshot.facts(self.content_timeout).map_err(|source| self.fail(Stage::Source, "read", source))?;
         snapshot.end().map_err(|source| self.fail(Stage::Source, "read", source))?;
+        if bytes > 0 {
+            complete_header(scratch.file(), snapshot.pages).map_err(no_copy)?;
+        }
         io::Seek::rewind(scratch.file()).map_err(no_copy)?;
         Ok(Copy { scratch, bytes, facts })
     }
@@ -144,13 +175,13 @@ impl Snapshot {
         u64::from(self.pages) * self.page_bytes as u64
     }
 
-    fn facts(&mut self, content_timeout: Duration) -> DumpFacts {
+    fn facts(&mut self, content_timeout: Duration) -> rusqlite::Result<DumpFacts> {
         let mut source = Map::new();
         source.insert("sqlite_version".to_owned(), json!(rusqlite::version()));
         source.insert("page_bytes".to_owned(), json!(self.page_bytes));
         source.insert("journal_mode".to_owned(), json!(self.journal_mode));
-        let content = content::content(&mut self.connection, content_timeout);
-        DumpFacts { source, content, notes: std::mem::take(&mut self.notes) }
+        let content = content::content(&self.connection, content_timeout)?;
+        Ok(DumpFacts { source, content, notes: std::mem::take(&mut self.notes) })
     }
 
     fn end(&self) -> rusqlite::Result<()> {
@@ -210,8 +241,9 @@ impl Dump for Pages {
     }
 
     fn finish(mut self: Box<Self>) -> Result<DumpFacts> {
-        let facts = self.snapshot.facts(self.database.content_timeout);
-        self.snapshot.end().map_err(|source| self.database.fail(Stage::Source, "read", source))?;
+        let failed = |source| self.database.fail(Stage::Source, "read", source);
+        let facts = self.snapshot.facts(self.database.content_timeout).map_err(failed)?;
+        self.snapshot.end().map_err(failed)?;
         self.database.require_still(self.snapshot.still_since)?;
         Ok(facts)
     }

@@ -7,10 +7,11 @@ use fs_err as fs;
 use jiff::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::Access;
 
-use super::Sqlite;
-use super::check::{check, set_journal_bytes};
-use super::place::{Scratch, beside, folder, require_room, set_aside};
+use super::check::{check, require_whole, set_journal_bytes};
+use super::place::{Scratch, beside, folder, require_access, require_file, require_room, set_aside};
+use super::{Sqlite, connect, holders, is_busy};
 use crate::count::drain;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::lock::{Hold, LockFile, own_name};
@@ -60,14 +61,9 @@ impl Sqlite {
                 .because(source)
                 .hint("the folder must be there; links must lead somewhere")
         })?;
-        if path.is_dir() {
-            return Err(Error::new(
-                ErrorKind::Config,
-                format!("cannot restore into `{}`: it is a folder", path.display()),
-            )
-            .at(Stage::Target)
-            .subject(path.display()));
-        }
+        require_file(&path, "restore into", Stage::Target)?;
+        // SQLite would open it for reading, and leave a `-wal` that is ours beside somebody else's database.
+        require_access(&path, Access::WRITE_OK, "restore into", Stage::Target)?;
         Ok(path)
     }
 }
@@ -118,8 +114,9 @@ impl Load for SqliteLoad {
         let mut journal = ROLLBACK;
         if self.bytes > 0 {
             // A copy in WAL mode would get a `-wal` of its own as soon as it is checked.
+            require_whole(self.scratch.file(), self.bytes)?;
             journal = set_journal_bytes(self.scratch.file(), ROLLBACK).map_err(|source| failed(&path, source))?;
-            check(self.scratch.path(), self.bytes, &self.run)?;
+            check(self.scratch.path(), &self.run)?;
         }
         let mut notes = Vec::new();
         self.run.phase(Phase::Swap, Some(self.bytes))?;
@@ -161,71 +158,123 @@ impl SqliteLoad {
     /// connections, the `-wal` and a crash half-way are SQLite's business.
     fn overwrite(&self) -> Result<Swapped> {
         let database = &self.database;
-        let failed = |source| database.fail(Stage::Target, "write", source);
         match self.try_overwrite() {
-            Ok(Some(())) => Ok(Swapped::Done),
-            // Interrupted between two steps: the transaction was rolled back.
-            Ok(None) => Err(self
-                .run
-                .cancel
-                .check()
-                .err()
-                .unwrap_or_else(|| Error::new(ErrorKind::Bug, "stopped without a reason").at(Stage::Target))),
-            Err(error) => match error.sqlite_error_code() {
-                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Ok(Swapped::NotADatabase),
-                _ => Err(failed(error)),
-            },
+            Ok(Written::Whole) => Ok(Swapped::Done),
+            // Between two steps: the transaction was rolled back.
+            Ok(Written::Stopped) => {
+                self.run.cancel.check()?;
+                Err(Error::new(ErrorKind::Bug, "stopped without a reason").at(Stage::Target))
+            }
+            Ok(Written::NotAlone { copy_bytes, live_bytes }) => Err(Error::new(
+                ErrorKind::Busy,
+                format!(
+                    "cannot write database `{}`: the backup has pages of {copy_bytes} bytes, the database in WAL mode \
+                     pages of {live_bytes}, and that changes only while nobody has it open; for {} s it was open{}",
+                    database.path.display(),
+                    database.lock_timeout.as_secs_f32(),
+                    holders::describe(&database.path)
+                ),
+            )
+            .at(Stage::Target)
+            .subject(database.path.display())
+            .hint("stop the application for the restore")),
+            Err(error) if is_no_database(&error) => Ok(Swapped::NotADatabase),
+            Err(error) => {
+                self.roll_back();
+                self.run.cancel.check()?;
+                Err(database.fail(Stage::Target, "write", error))
+            }
         }
     }
 
-    fn try_overwrite(&self) -> rusqlite::Result<Option<()>> {
+    /// After a full disk or a failing one SQLite leaves its journal to whoever opens the database next: that is
+    /// done here, so that nobody finds a half-written file with a journal beside it.
+    fn roll_back(&self) {
+        let live = connect(&self.database.path, OpenFlags::SQLITE_OPEN_READ_WRITE);
+        let _next_reader_else =
+            live.and_then(|live| live.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())));
+    }
+
+    fn try_overwrite(&self) -> rusqlite::Result<Written> {
         let database = &self.database;
-        let mut live = database.connect(&database.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut live = connect(&database.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let copy = Connection::open_with_flags(self.scratch.path(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let was_wal = leave_wal_for_other_pages(&live, &copy)?;
-        let written = self.copy_pages(&copy, &mut live);
-        if was_wal {
-            // Back to what it was, whether the pages were written or not.
-            live.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        let mode: String =
+            database.patiently(&self.run, || live.query_row("PRAGMA journal_mode", [], |row| row.get(0)))?;
+        // Reading the file itself finds junk before anything else is tried.
+        database.patiently(&self.run, || live.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))?;
+        let (copy_bytes, live_bytes) = (page_bytes(&copy)?, page_bytes(&live)?);
+        let leaves_wal = mode == "wal" && copy_bytes != live_bytes;
+        if leaves_wal && !self.leave_wal(&live)? {
+            let stops = self.run.cancel.signal().is_some();
+            return Ok(if stops { Written::Stopped } else { Written::NotAlone { copy_bytes, live_bytes } });
         }
-        if let Ok(Some(())) = written {
+        let written = self.copy_pages(&copy, &mut live);
+        if leaves_wal {
+            // Back to what it was, whether the pages were written or not. Nobody came in between, so this fails
+            // only as a disk does, and the content is whole in both modes.
+            let _as_the_disk_does = live.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()));
+        } else if let Ok(Written::Whole) = written {
             // Gives the space of the `-wal` back if nobody reads; the next checkpoint does it else.
-            live.busy_timeout(std::time::Duration::ZERO)?;
             let _still_read = live.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
         written
     }
 
-    fn copy_pages(&self, copy: &Connection, live: &mut Connection) -> rusqlite::Result<Option<()>> {
+    /// Takes the live database out of WAL, where the backup API cannot change the size of its pages.
+    ///
+    /// Needs to be alone: returns `false` if it was not in time, or is to stop. Once alone it stays so, until the
+    /// connection is closed: nobody can come in between the two modes.
+    fn leave_wal(&self, live: &Connection) -> rusqlite::Result<bool> {
+        live.execute_batch("PRAGMA locking_mode = EXCLUSIVE")?;
+        let left = self.database.patiently(&self.run, || {
+            let mode: String = live.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
+            if mode == "wal" { Err(busy()) } else { Ok(()) }
+        });
+        match left {
+            Err(error) if is_busy(&error) => Ok(false),
+            result => result.map(|()| true),
+        }
+    }
+
+    fn copy_pages(&self, copy: &Connection, live: &mut Connection) -> rusqlite::Result<Written> {
         let backup = Backup::new(copy, live)?;
         loop {
-            match backup.step(STEP_PAGES)? {
-                StepResult::Done => return Ok(Some(())),
-                StepResult::Busy | StepResult::Locked => return Err(busy()),
-                _ => {}
+            let step = self.database.patiently(&self.run, || match backup.step(STEP_PAGES)? {
+                StepResult::Busy | StepResult::Locked => Err(busy()),
+                step => Ok(step),
+            })?;
+            if step == StepResult::Done {
+                return Ok(Written::Whole);
             }
             let progress = backup.progress();
             let (all, left) = (progress.pagecount.unsigned_abs().max(1), progress.remaining.unsigned_abs());
             let done = self.bytes / u64::from(all) * u64::from(all - left.min(all));
             if self.run.advance(Phase::Swap, done, Some(self.bytes)).is_err() {
-                return Ok(None);
+                return Ok(Written::Stopped);
             }
         }
     }
 }
 
-/// Takes a WAL database whose pages have another size than the copy's out of WAL, which the backup API asks
-/// for; returns whether it did. Needs to be alone for that.
-fn leave_wal_for_other_pages(live: &Connection, copy: &Connection) -> rusqlite::Result<bool> {
-    let mode: String = live.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
-    // Reading the file itself finds junk before anything else is tried.
-    live.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-    let page_bytes = |database: &Connection| database.query_row("PRAGMA page_size", [], |row| row.get::<_, u32>(0));
-    if mode != "wal" || page_bytes(live)? == page_bytes(copy)? {
-        return Ok(false);
-    }
-    let mode: String = live.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
-    if mode == "wal" { Err(busy()) } else { Ok(true) }
+/// What became of the live database.
+enum Written {
+    Whole,
+    /// The run is to stop.
+    Stopped,
+    /// Its pages have another size, and somebody has it open.
+    NotAlone {
+        copy_bytes: u32,
+        live_bytes: u32,
+    },
+}
+
+fn page_bytes(database: &Connection) -> rusqlite::Result<u32> {
+    database.query_row("PRAGMA page_size", [], |row| row.get(0))
+}
+
+fn is_no_database(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
 }
 
 fn busy() -> rusqlite::Error {
@@ -236,10 +285,13 @@ fn require_magic(head: &[u8]) -> Result<()> {
     if head.starts_with(SQLITE_MAGIC) {
         return Ok(());
     }
+    let start = &head[..head.len().min(512)];
+    // Behind a line for MariaDB's sandbox, too.
+    let says = |words: &[u8]| start.windows(words.len()).any(|window| window == words);
     let (kind, what) = match head {
         [b'P', b'G', b'D', b'M', b'P', ..] => (ErrorKind::Refused, "a PostgreSQL archive"),
-        _ if head.starts_with(b"--\n-- PostgreSQL") => (ErrorKind::Refused, "a PostgreSQL dump"),
-        _ if head.starts_with(b"-- MySQL") || head.starts_with(b"-- MariaDB") => (ErrorKind::Refused, "a MySQL dump"),
+        _ if says(b"-- PostgreSQL database") => (ErrorKind::Refused, "a PostgreSQL dump"),
+        _ if says(b"-- MySQL dump") || says(b"-- MariaDB dump") => (ErrorKind::Refused, "a MySQL dump"),
         _ if head.get(257..262) == Some(b"ustar") => (ErrorKind::Refused, "a tar archive"),
         _ => (ErrorKind::Corrupt, "no SQLite database"),
     };

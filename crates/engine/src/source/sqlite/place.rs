@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use jiff::Timestamp;
+use rustix::fs::Access;
+use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::lock::{Hold, LockFile, own_name, sweep};
@@ -72,6 +74,31 @@ impl Drop for Scratch {
             }
             held.release();
         }
+    }
+}
+
+/// Fails for a folder, a pipe, a device: SQLite's own words for them are about input and output.
+pub(super) fn require_file(path: &Path, doing: &str, stage: Stage) -> Result<()> {
+    let what = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => "a folder",
+        Ok(metadata) if !metadata.is_file() => "no regular file",
+        _ => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::Config, format!("cannot {doing} `{}`: it is {what}", path.display()))
+        .at(stage)
+        .subject(path.display()))
+}
+
+/// Fails where the operating system denies this process what it wants of `path`; a missing file is no such case.
+pub(super) fn require_access(path: &Path, access: Access, doing: &str, stage: Stage) -> Result<()> {
+    match rustix::fs::access(path, access) {
+        Err(errno @ (Errno::ACCESS | Errno::ROFS | Errno::PERM)) => {
+            Err(Error::new(ErrorKind::Denied, format!("cannot {doing} `{}`", path.display()))
+                .at(stage)
+                .subject(path.display())
+                .because(io::Error::from(errno)))
+        }
+        _ => Ok(()),
     }
 }
 
