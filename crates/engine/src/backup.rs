@@ -14,7 +14,7 @@ use crate::manifest::{FORMAT, Kind, Manifest, Reason, Record, Skipped, State};
 use crate::name::Naming;
 use crate::run::{Phase, Run};
 use crate::source::{DumpFacts, Source};
-use crate::store::{Existing, Slot, Store};
+use crate::store::{Existing, Slot, Store, is_listable};
 
 /// One database to be stored.
 pub struct Backup<'a> {
@@ -102,6 +102,7 @@ impl Backup<'_> {
     fn claim<'s>(&self, store: &'s dyn Store, run: &Run) -> Result<(String, Timestamp, Box<dyn Slot + 's>)> {
         let (naming, extension) = match &self.name {
             BackupName::Given { name, existing } => {
+                require_listable(name)?;
                 return Ok((name.clone(), Timestamp::now(), store.claim(name, *existing)?));
             }
             BackupName::Generated { naming, extension } => (naming, extension),
@@ -109,6 +110,7 @@ impl Backup<'_> {
         for _ in 0..NAME_TRIES {
             let now = Timestamp::now();
             let name = naming.generate(&self.alias, &self.servername, extension, self.compression, now)?;
+            require_listable(&name)?;
             match store.claim(&name, Existing::Refuse) {
                 Err(taken) if taken.kind() == ErrorKind::AlreadyExists => {}
                 result => return Ok((name, now, result?)),
@@ -149,6 +151,17 @@ impl Backup<'_> {
             unknown: Map::new(),
         }
     }
+}
+
+/// Fails for a name that no listing would ever show: such a backup would count for nobody.
+fn require_listable(name: &str) -> Result<()> {
+    if is_listable(name) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Config, format!("cannot use `{name}` as a backup's name"))
+        .at(Stage::Store)
+        .subject(name)
+        .hint("a name holds no `/`, starts with no dot and does not end in `.metadata`: no listing would show it"))
 }
 
 /// Seconds that a generated name waits for: a template without seconds would wait for a minute or a day.

@@ -9,13 +9,24 @@ use crate::encrypt::Encryption;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::manifest::{Kind, Manifest, Reason, Record, State};
 use crate::name::{Naming, split_endings};
-use crate::store::{Entry, MANIFEST_ENDING, Store};
+use crate::store::{Entry, Store, is_listable};
 
-/// The whole backups of a store, oldest first; those without any date come first.
+/// What a store holds, told by its listing and its manifests.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    /// Every listed backup.
+    /// The whole backups, oldest first; those without any date come first.
     pub backups: Vec<Backup>,
+    /// Files that look like backups and cannot be whole: never the newest, never counted, never deleted.
+    pub faulty: Vec<Faulty>,
+}
+
+/// A file that looks like a backup and cannot be whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faulty {
+    /// Its name in the store.
+    pub name: String,
+    /// What is wrong with it.
+    pub why: String,
 }
 
 /// One listed backup. What a manifest does not tell comes from the name, or is unknown.
@@ -61,25 +72,28 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// `NotFound` for a store that is not there; the store's own. A manifest that cannot be read is no error
-    /// here: its backup is listed by its name, and refused when somebody restores it.
+    /// `NotFound` for a store that is not there; the store's own. A manifest that cannot be read makes its
+    /// backup faulty, and is no error: it may be another project's.
     pub fn read(store: &dyn Store, naming: &Naming) -> Result<Self> {
         let entries: HashMap<String, Entry> =
             store.list()?.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
-        let mut backups = Vec::new();
-        for entry in entries.values() {
-            if entry.name.ends_with(MANIFEST_ENDING) || entry.name.starts_with('.') {
+        let mut catalogue = Self::default();
+        for entry in entries.values().filter(|entry| is_listable(&entry.name)) {
+            // Asked for every payload: a listing taken while a backup is committed may miss its manifest.
+            let manifest = store.manifest(&entry.name);
+            if matches!(manifest, Ok(None)) && naming.extension_of(&entry.name).is_none() {
                 continue;
             }
-            let has_manifest = entries.contains_key(&format!("{}{MANIFEST_ENDING}", entry.name));
-            if !has_manifest && naming.extension_of(&entry.name).is_none() {
-                continue;
+            let described = manifest.and_then(|json| Backup::describe(entry, json.as_deref(), naming));
+            match described {
+                Ok(Some(backup)) => catalogue.backups.push(backup),
+                Ok(None) => {}
+                Err(error) => catalogue.faulty.push(Faulty { name: entry.name.clone(), why: error.to_string() }),
             }
-            let manifest = if has_manifest { store.manifest(&entry.name)? } else { None };
-            backups.extend(Backup::describe(entry, manifest.as_deref(), naming));
         }
-        backups.sort_by(|a, b| a.age_key().cmp(&b.age_key()));
-        Ok(Self { backups })
+        catalogue.backups.sort_by(|a, b| a.age_key().cmp(&b.age_key()));
+        catalogue.faulty.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(catalogue)
     }
 
     /// Returns the backups in `scope`, oldest first; safety backups aside.
@@ -121,19 +135,12 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// `NotFound`.
+    /// `NotFound`, also for one that is still being written; `Corrupt` if it cannot be whole.
     pub fn find(store: &dyn Store, name: &str, naming: &Naming) -> Result<Backup> {
         let stored = store.get(name)?;
-        let entry = Entry { name: name.to_owned(), bytes: stored.bytes.unwrap_or(0), modified_at: None };
         let manifest = store.manifest(name)?;
-        if let Some(json) = &manifest {
-            Manifest::parse(name, json)?;
-        }
-        Backup::describe(&entry, manifest.as_deref(), naming).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("cannot use backup `{name}`: it is still being written"))
-                .at(Stage::Store)
-                .subject(name)
-        })
+        let entry = Entry { name: name.to_owned(), bytes: stored.bytes.unwrap_or(0) };
+        Backup::describe(&entry, manifest.as_deref(), naming)?.ok_or_else(|| unfinished(name))
     }
 
     fn nothing_in(&self, scope: &Scope) -> Error {
@@ -165,20 +172,32 @@ impl Scope {
 }
 
 impl Backup {
-    /// Describes a payload by its manifest and its name; `None` if it is not whole.
-    fn describe(entry: &Entry, manifest: Option<&[u8]>, naming: &Naming) -> Option<Self> {
-        let manifest = manifest.and_then(|json| Manifest::parse(&entry.name, json).ok()).unwrap_or_default();
-        let (_, compression, encryption) = split_endings(&entry.name);
+    /// Describes a payload by its manifest and its name; `None` if it is still being written.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, `Unsupported` if it cannot be whole, or cannot be told to be.
+    fn describe(entry: &Entry, manifest: Option<&[u8]>, naming: &Naming) -> Result<Option<Self>> {
+        let manifest = manifest.map(|json| Manifest::parse(&entry.name, json)).transpose()?.unwrap_or_default();
         if let Some(record) = &manifest.dbbackup {
-            return (record.state == State::Whole).then(|| Self::ours(entry, record, &manifest));
+            if record.state == State::Writing {
+                return Ok(None);
+            }
+            record.confirm_size(&entry.name, entry.bytes)?;
+            return Ok(Some(Self::ours(entry, record, &manifest)));
         }
+        if entry.bytes == 0 {
+            let message = format!("cannot use backup `{}`: it is empty, and no manifest says so", entry.name);
+            return Err(Error::new(ErrorKind::Corrupt, message).at(Stage::Store).subject(&entry.name));
+        }
+        let (_, compression, encryption) = split_endings(&entry.name);
         let parsed = naming.parse(&entry.name);
         let extension = naming.extension_of(&entry.name);
         let (alias, servername, created_at) = match parsed {
             Some(parsed) => (Some(parsed.alias), parsed.servername, parsed.created_at),
             None => (None, None, naming.date_in(&entry.name)),
         };
-        Some(Self {
+        Ok(Some(Self {
             name: entry.name.clone(),
             kind: if extension == Some("tar") { Kind::Media } else { Kind::Database },
             alias,
@@ -190,7 +209,7 @@ impl Backup {
             encryption,
             reason: Reason::Asked,
             manifest,
-        })
+        }))
     }
 
     fn ours(entry: &Entry, record: &Record, manifest: &Manifest) -> Self {
@@ -218,6 +237,13 @@ impl Backup {
     fn age_key(&self) -> (Option<Timestamp>, &str) {
         (self.created_at, &self.name)
     }
+}
+
+/// Says that a backup is there and is none yet.
+pub(crate) fn unfinished(name: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("cannot use backup `{name}`: it is still being written"))
+        .at(Stage::Store)
+        .subject(name)
 }
 
 fn not_found(scope: &Scope, message: String) -> Error {

@@ -185,6 +185,20 @@ impl Error {
         }
     }
 
+    /// Makes an error that travels inside `io::Error`. A system call that was interrupted stays as it is: the
+    /// caller tries again.
+    pub(crate) fn in_io(
+        source: io::Error,
+        otherwise: ErrorKind,
+        message: impl Into<String>,
+        stage: Stage,
+    ) -> io::Error {
+        if source.kind() == io::ErrorKind::Interrupted {
+            return source;
+        }
+        Self::from_io(source, otherwise, message).at(stage).into()
+    }
+
     /// Names the stage, unless one is named already: the innermost knows best.
     #[must_use]
     pub fn at(mut self, stage: Stage) -> Self {

@@ -60,7 +60,7 @@ pub mod store;
 pub mod units;
 
 pub use backup::{Backup, BackupName, Receipt, backup};
-pub use catalogue::{Backup as Listed, Catalogue, Scope};
+pub use catalogue::{Backup as Listed, Catalogue, Faulty, Scope};
 pub use compress::Compression;
 pub use encrypt::Encryption;
 pub use error::{Error, ErrorKind, ErrorReport, KINDS, KindInfo, Result, Retry, Stage};

@@ -33,23 +33,41 @@ pub(crate) struct LockFile {
 impl LockFile {
     /// Opens or creates `path` and locks it; `None` if somebody else holds it for longer than [`PATIENCE`].
     ///
-    /// Between opening and locking, a sweeper may hold the file for the instant that it takes to unlink it, as
-    /// may the last holder of a lock; then a new one is made.
-    pub(crate) fn hold(path: &Path, hold: Hold, mode: u32) -> io::Result<Option<Self>> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+    /// Between opening and locking, the last holder may unlink it; then a new one is made.
+    pub(crate) fn hold(path: &Path, mode: u32) -> io::Result<Option<Self>> {
+        Self::patiently(path, || {
             let mut options = fs::OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false).mode(mode);
-            options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-            let file = options.open(path)?;
-            if !try_flock(&file, hold)? {
-                if Instant::now() >= deadline {
-                    return Ok(None);
-                }
-                std::thread::sleep(Duration::from_millis(2));
-            } else if is_at(&file, path)? {
+            options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()).open(path)
+        })
+    }
+
+    /// Makes `path` anew and locks it; `None` if it is there, and not the leftover of a dead run.
+    ///
+    /// Never an old file: it may be open elsewhere, have other names, or belong to somebody who waits for what
+    /// is written into it.
+    pub(crate) fn create(path: &Path, mode: u32) -> io::Result<Option<Self>> {
+        let created = Self::patiently(path, || {
+            let _in_use = sweep_one(path);
+            fs::OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
+        });
+        match created {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            result => result,
+        }
+    }
+
+    fn patiently(path: &Path, open: impl Fn() -> io::Result<fs::File>) -> io::Result<Option<Self>> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let file = open()?;
+            if try_flock(&file, Hold::Exclusive)? && is_at(&file, path)? {
                 return Ok(Some(Self { file, path: path.to_owned() }));
             }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 
@@ -61,12 +79,9 @@ impl LockFile {
         &self.path
     }
 
-    /// Removes the file if nobody shares it, and lets go of it.
+    /// Removes the file and lets go of it.
     pub(crate) fn release(self) {
-        // Locks are advisory and this one is ours to convert: alone, it is the last holder's to remove.
-        if let Ok(true) = try_flock(&self.file, Hold::Exclusive) {
-            let _gone = fs::remove_file(&self.path);
-        }
+        let _gone = fs::remove_file(&self.path);
     }
 }
 
@@ -83,17 +98,18 @@ pub(crate) fn sweep(folder: &Path, prefix: &str) {
 }
 
 fn sweep_one(path: &Path) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let file = options.read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed();
+    // NFS grants an exclusive lock only on a file that is open for writing.
+    let writable = fs::OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
+    let file = writable.or_else(|_| fs::OpenOptions::new().read(true).custom_flags(flags).open(path))?;
     if file.metadata()?.is_file() && try_flock(&file, Hold::Exclusive)? && is_at(&file, path)? {
         fs::remove_file(path)?;
     }
     Ok(())
 }
 
-/// Locks without waiting; `false` if somebody else holds the file. NFS needs write access for [`Hold::Exclusive`].
-fn try_flock(file: &fs::File, hold: Hold) -> io::Result<bool> {
+/// Locks an open file or folder without waiting; `false` if somebody else holds it.
+pub(crate) fn try_flock(file: &fs::File, hold: Hold) -> io::Result<bool> {
     let operation = match hold {
         Hold::Shared => FlockOperation::NonBlockingLockShared,
         Hold::Exclusive => FlockOperation::NonBlockingLockExclusive,
@@ -139,27 +155,27 @@ mod tests {
         let used = folder.path().join(".dbbackup-part-used");
         let left = folder.path().join(".dbbackup-part-left");
         let other = folder.path().join("part");
-        let held = LockFile::hold(&used, Hold::Exclusive, 0o600).unwrap().unwrap();
+        let held = LockFile::hold(&used, 0o600).unwrap().unwrap();
         fs::write(&left, "x").unwrap();
         fs::write(&other, "x").unwrap();
         sweep(folder.path(), ".dbbackup-part-");
         assert!(used.exists() && !left.exists() && other.exists());
-        assert!(LockFile::hold(&used, Hold::Exclusive, 0o600).unwrap().is_none());
+        assert!(LockFile::hold(&used, 0o600).unwrap().is_none());
+        assert!(LockFile::create(&used, 0o600).unwrap().is_none());
         held.release();
         assert!(!used.exists());
     }
 
     #[test]
-    fn the_last_of_several_holders_removes_the_lock() {
+    fn what_stands_there_is_never_written_into() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(".dbbackup-lock");
-        let first = LockFile::hold(&path, Hold::Shared, 0o600).unwrap().unwrap();
-        let second = LockFile::hold(&path, Hold::Shared, 0o600).unwrap().unwrap();
-        assert!(LockFile::hold(&path, Hold::Exclusive, 0o600).unwrap().is_none());
-        first.release();
-        assert!(path.exists());
-        second.release();
-        assert!(!path.exists());
+        let payload = folder.path().join("payload");
+        let part = folder.path().join(".dbbackup-part-x");
+        fs::write(&payload, "whole").unwrap();
+        fs::hard_link(&payload, &part).unwrap();
+        let mut held = LockFile::create(&part, 0o600).unwrap().unwrap();
+        held.file().set_len(0).unwrap();
+        assert_eq!(fs::read_to_string(&payload).unwrap(), "whole");
     }
 
     #[test]

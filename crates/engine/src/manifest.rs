@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::compress::Compression;
 use crate::encrypt::Encryption;
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::store::MANIFEST_BYTES;
 
 /// `<name>.metadata`: the predecessor's keys at the top, ours in one object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -158,7 +159,13 @@ impl Manifest {
         let value: Value = serde_json::from_slice(json)
             .map_err(|source| failed(ErrorKind::Corrupt, "it is not JSON").because(source))?;
         let format = value.pointer("/dbbackup/format").and_then(Value::as_u64);
-        if format.is_some_and(|format| format > u64::from(FORMAT)) {
+        let Some(format) = format else {
+            // The predecessor's, whose user may have had a key of our name.
+            let top = serde_json::from_value(value);
+            let top = top.map_err(|source| failed(ErrorKind::Corrupt, "it is no object").because(source))?;
+            return Ok(Self { top, dbbackup: None });
+        };
+        if format > u64::from(FORMAT) {
             return Err(failed(ErrorKind::Unsupported, "a later version of dbbackup wrote it").hint("upgrade dbbackup"));
         }
         serde_json::from_value(value)
@@ -169,11 +176,16 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Never, for values that came from JSON.
+    /// `Config` if the user's own keys make it larger than [`MANIFEST_BYTES`], which nobody would read back.
     pub fn to_json(&self) -> Result<Vec<u8>> {
         let mut json = serde_json::to_vec_pretty(self)
             .map_err(|source| Error::new(ErrorKind::Bug, "cannot write a manifest").because(source))?;
         json.push(b'\n');
+        if json.len() as u64 > MANIFEST_BYTES {
+            return Err(Error::new(ErrorKind::Config, "cannot write the manifest: it is larger than 16 MiB")
+                .at(Stage::Store)
+                .hint("let the project's metadata setter return less"));
+        }
         Ok(json)
     }
 
@@ -190,20 +202,35 @@ impl Record {
     ///
     /// `Corrupt` if size, digest or plain size differ.
     pub fn confirm(&self, name: &str, stored_bytes: u64, stored_sha256: &str, plain_bytes: u64) -> Result<()> {
-        let why = if self.stored_bytes != stored_bytes {
-            format!("it has {stored_bytes} bytes, its manifest says {}", self.stored_bytes)
-        } else if self.stored_sha256 != stored_sha256 {
+        self.confirm_size(name, stored_bytes)?;
+        let why = if self.stored_sha256 != stored_sha256 {
             "its SHA-256 is not the one in its manifest".to_owned()
         } else if self.plain_bytes != plain_bytes {
             format!("it unpacks to {plain_bytes} bytes, its manifest says {}", self.plain_bytes)
         } else {
             return Ok(());
         };
-        Err(Error::new(ErrorKind::Corrupt, format!("cannot use backup `{name}`: {why}"))
-            .at(Stage::Store)
-            .subject(name)
-            .hint("it was damaged or replaced after it was made; take another one"))
+        Err(does_not_fit(name, &why))
     }
+
+    /// Compares the record with the size in a listing.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` if they differ.
+    pub fn confirm_size(&self, name: &str, stored_bytes: u64) -> Result<()> {
+        if self.stored_bytes == stored_bytes {
+            return Ok(());
+        }
+        Err(does_not_fit(name, &format!("it has {stored_bytes} bytes, its manifest says {}", self.stored_bytes)))
+    }
+}
+
+fn does_not_fit(name: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("cannot use backup `{name}`: {why}"))
+        .at(Stage::Store)
+        .subject(name)
+        .hint("it was damaged or replaced after it was made; take another one")
 }
 
 /// Version of the layout that this version writes.
@@ -230,6 +257,8 @@ mod tests {
     fn the_predecessors_metadata_is_a_manifest_without_ours() {
         let manifest = Manifest::parse("x", br#"{"engine": "django.db.backends.sqlite3", "connector": "c"}"#).unwrap();
         assert!(manifest.dbbackup.is_none());
+        let manifest = Manifest::parse("x", br#"{"dbbackup": "5.4.0"}"#).unwrap();
+        assert_eq!((manifest.top["dbbackup"].as_str(), manifest.dbbackup), (Some("5.4.0"), None));
     }
 
     #[test]

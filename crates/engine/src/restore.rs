@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use crate::archive;
+use crate::catalogue::unfinished;
 use crate::compress;
 use crate::count::{Counted, Tally, Watched, drain};
 use crate::encrypt;
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::manifest::{Manifest, Record};
+use crate::manifest::{Manifest, Record, State};
 use crate::proof::Prover;
 use crate::run::{Phase, Run};
 use crate::source::Target;
@@ -117,7 +118,10 @@ pub fn verify(name: &str, store: &dyn Store, run: &Run) -> Result<Report> {
 
 fn record_of(name: &str, store: &dyn Store) -> Result<Option<Record>> {
     let Some(json) = store.manifest(name)? else { return Ok(None) };
-    Ok(Manifest::parse(name, &json)?.dbbackup)
+    match Manifest::parse(name, &json)?.dbbackup {
+        Some(record) if record.state == State::Writing => Err(unfinished(name)),
+        record => Ok(record),
+    }
 }
 
 /// Compares what was read with the manifest; returns what that proves, or `None` without a manifest of ours.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::catalogue::{Backup, Scope};
 use crate::manifest::Reason;
 
@@ -53,6 +55,8 @@ pub enum Verdict {
     Wanted,
     /// Stays: nobody knows when it was made, so nobody knows whether it is old.
     Undated,
+    /// Stays: by its date it was not made yet; a clock was wrong, and it must not push out what is newer.
+    Future,
     /// Stays: one of the newest safety backups.
     Safety,
     /// Goes: older than the newest ones.
@@ -71,6 +75,7 @@ impl fmt::Display for Verdict {
             Self::Recent { place, last } => write!(f, "number {place} of the newest {last}"),
             Self::Wanted => f.write_str("the keep filter wants it"),
             Self::Undated => f.write_str("its date is not known"),
+            Self::Future => f.write_str("its date is in the future: a clock was wrong"),
             Self::Safety => write!(f, "one of the newest {SAFETY_KEPT} made before a restore"),
             Self::Surplus { last } => write!(f, "older than the newest {last}"),
             Self::OldSafety => write!(f, "older than the newest {SAFETY_KEPT} made before a restore"),
@@ -90,12 +95,13 @@ pub struct Plan {
 /// Decides over the backups of exactly `scope` that `servername` made.
 ///
 /// The order of `backups` does not matter. A backup for whose name `keep` is true stays, and counts among
-/// the newest as any other. Undated backups stay and do not count.
+/// the newest as any other. Backups without a date, or with one more than a day after `now`, stay and do not count.
 pub fn plan(
     backups: &[Backup],
     scope: &Scope,
     servername: &str,
     policy: Policy,
+    now: Timestamp,
     mut keep: impl FnMut(&str) -> bool,
 ) -> Plan {
     let in_scope: Vec<&Backup> = backups.iter().filter(|backup| scope.holds(backup)).collect();
@@ -104,8 +110,10 @@ pub fn plan(
     let last = policy.last.max(1);
     let (mut place, mut safety) = (0, 0);
     let mut decide = |backup: &Backup| {
-        if backup.created_at.is_none() {
-            return Verdict::Undated;
+        match backup.created_at {
+            None => return Verdict::Undated,
+            Some(created_at) if created_at > now + CLOCK_ERROR => return Verdict::Future,
+            Some(_) => {}
         }
         if backup.reason == Reason::BeforeRestore {
             safety += 1;
@@ -123,6 +131,9 @@ pub fn plan(
     Plan { decisions, other_servers: in_scope.len() - mine.len() }
 }
 
+/// How far clocks of servers, and time zones of names, may differ.
+const CLOCK_ERROR: SignedDuration = SignedDuration::from_hours(24);
+
 /// Safety backups that stay, beside the count.
 pub const SAFETY_KEPT: usize = 3;
 
@@ -130,7 +141,6 @@ pub const SAFETY_KEPT: usize = 3;
 mod tests {
     use super::*;
     use crate::manifest::{Kind, Manifest};
-    use jiff::Timestamp;
     use proptest::prelude::*;
 
     fn backup(alias: &str, server: &str, second: i64) -> Backup {
@@ -153,6 +163,10 @@ mod tests {
         Scope { alias: alias.into(), kind: Kind::Database, database: None }
     }
 
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_000_000).unwrap()
+    }
+
     fn deleted(plan: &Plan) -> Vec<&str> {
         plan.decisions.iter().filter(|decision| decision.is_deletion()).map(|decision| decision.name.as_str()).collect()
     }
@@ -162,7 +176,7 @@ mod tests {
         let backups: Vec<Backup> = (1..=3)
             .flat_map(|second| [backup("app", "a", second), backup("app2", "a", second), backup("app", "b", second)])
             .collect();
-        let plan = plan(&backups, &scope("app"), "a", Policy::keep_last(2), |_| false);
+        let plan = plan(&backups, &scope("app"), "a", Policy::keep_last(2), now(), |_| false);
         assert_eq!(deleted(&plan), ["app-a-1"]);
         assert_eq!(plan.other_servers, 3);
         assert_eq!(plan.decisions[0].verdict, Verdict::Newest);
@@ -176,9 +190,17 @@ mod tests {
         let mut staging = backup("app", "a", 1);
         staging.database = Some("staging".into());
         let scope = Scope { database: Some("staging".into()), ..scope("app") };
-        let plan = plan(&[production, staging], &scope, "a", Policy::keep_last(1), |_| false);
+        let plan = plan(&[production, staging], &scope, "a", Policy::keep_last(1), now(), |_| false);
         assert_eq!(plan.decisions.len(), 1);
         assert_eq!(deleted(&plan), [""; 0]);
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_pushes_nothing_out() {
+        let backups = [backup("app", "a", 1), backup("app", "a", 2), backup("app", "a", 9_000_000)];
+        let plan = plan(&backups, &scope("app"), "a", Policy::keep_last(1), now(), |_| false);
+        assert_eq!(deleted(&plan), ["app-a-1"]);
+        assert_eq!(plan.decisions[0].verdict, Verdict::Future);
     }
 
     #[test]
@@ -190,7 +212,7 @@ mod tests {
         let mut undated = backup("app", "a", 0);
         undated.created_at = None;
         backups.push(undated);
-        let plan = plan(&backups, &scope("app"), "a", Policy::keep_last(1), |_| false);
+        let plan = plan(&backups, &scope("app"), "a", Policy::keep_last(1), now(), |_| false);
         assert_eq!(deleted(&plan), ["app-a-2", "app-a-1"]);
     }
 
@@ -203,7 +225,7 @@ mod tests {
         ) {
             let backups: Vec<Backup> = seconds.iter().map(|&second| backup("app", "a", second)).collect();
             let names: Vec<String> = kept.iter().map(|second| format!("app-a-{second}")).collect();
-            let plan = plan(&backups, &scope("app"), "a", Policy::keep_last(last), |name| names.contains(&name.to_owned()));
+            let plan = plan(&backups, &scope("app"), "a", Policy::keep_last(last), now(), |name| names.contains(&name.to_owned()));
             let newest = format!("app-a-{}", seconds.iter().max().unwrap());
             let gone = deleted(&plan);
             prop_assert!(!gone.contains(&newest.as_str()));

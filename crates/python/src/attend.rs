@@ -50,7 +50,12 @@ pub(crate) fn attend<T: Send>(
     raised = raised.or_else(|| py.check_signals().err());
     match (raised, result) {
         (_, Err(panic)) => std::panic::resume_unwind(panic),
-        (Some(exception), _) => Err(exception),
+        (Some(exception), Ok(result)) => {
+            if result.is_ok() {
+                exception.value(py).call_method1("add_note", ("the work had been done when this came",))?;
+            }
+            Err(exception)
+        }
         (None, Ok(result)) => result.map_err(|error: Error| errors::to_python(py, &error)),
     }
 }

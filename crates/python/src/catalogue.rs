@@ -1,6 +1,6 @@
 //! `catalogue`, `find`, `newest` and `prune`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use dbbackup::manifest::Kind;
 use dbbackup::retention::Policy;
@@ -67,30 +67,33 @@ pub(crate) fn prune(
     let request = Prune { scope: &scope, servername, policy: Policy::keep_last(keep), dry_run };
     // The filter is asked before anything is deleted: if it raises, nothing is.
     let wanted = match &keep_filter {
-        Some(filter) => wanted(py, &request, store, naming, filter)?,
-        None => HashSet::new(),
+        Some(filter) => Some(wanted(py, &request, store, naming, filter)?),
+        None => None,
     };
-    let plan = py.detach(|| dbbackup::prune(&request, &store.local, &naming.0, |name| wanted.contains(name)));
+    // What the filter was not asked about, because a backup that was made meanwhile pushed it out, stays for now.
+    let keep = |name: &str| wanted.as_ref().is_some_and(|wanted| wanted.get(name).copied().unwrap_or(true));
+    let plan = py.detach(|| dbbackup::prune(&request, &store.local, &naming.0, keep));
     Pruned::new(py, &plan.map_err(|error| to_python(py, &error))?)
 }
 
-/// Returns the names that `filter` wants to keep, of those that would go.
+/// Returns the names that would go, and whether `filter` wants to keep each.
 fn wanted(
     py: Python<'_>,
     request: &Prune<'_>,
     store: &Store,
     naming: &Naming,
     filter: &Py<PyAny>,
-) -> PyResult<HashSet<String>> {
+) -> PyResult<HashMap<String, bool>> {
     let request = Prune { dry_run: true, ..*request };
     let plan = py.detach(|| dbbackup::prune(&request, &store.local, &naming.0, |_| false));
-    let mut wanted = HashSet::new();
-    for decision in plan.map_err(|error| to_python(py, &error))?.decisions {
-        if decision.is_deletion() && filter.call1(py, (&decision.name,))?.bind(py).is_truthy()? {
-            wanted.insert(decision.name);
-        }
-    }
-    Ok(wanted)
+    let decisions = plan.map_err(|error| to_python(py, &error))?.decisions;
+    let surplus = decisions.into_iter().filter(dbbackup::retention::Decision::is_deletion);
+    surplus
+        .map(|decision| {
+            let is_wanted = filter.call1(py, (&decision.name,))?.bind(py).is_truthy()?;
+            Ok((decision.name, is_wanted))
+        })
+        .collect()
 }
 
 fn read(py: Python<'_>, store: &Store, naming: &Naming) -> PyResult<Catalogue> {

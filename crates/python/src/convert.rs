@@ -1,6 +1,7 @@
 //! Values between Python and the engine.
 
 use dbbackup::{Compression, ErrorKind};
+use jiff::tz::TimeZone;
 use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -32,9 +33,11 @@ pub(crate) fn json_to_python(py: Python<'_>, value: &impl serde::Serialize) -> P
     Ok(PyModule::import(py, "json")?.getattr("loads")?.call1((text,))?.cast_into::<PyDict>()?.unbind())
 }
 
-/// Makes an aware `datetime` in UTC.
+/// Makes an aware `datetime` in UTC; `None` for years that Python's do not reach.
 pub(crate) fn datetime(py: Python<'_>, at: Option<jiff::Timestamp>) -> PyResult<Py<PyAny>> {
-    let Some(at) = at else { return Ok(py.None()) };
+    let Some(at) = at.filter(|at| (1..=9999).contains(&at.to_zoned(TimeZone::UTC).year())) else {
+        return Ok(py.None());
+    };
     let module = PyModule::import(py, "datetime")?;
     let utc = module.getattr("timezone")?.getattr("utc")?;
     let (seconds, microseconds) = (at.as_second(), at.subsec_microsecond());

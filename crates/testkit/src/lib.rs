@@ -2,6 +2,7 @@
 
 mod damage;
 mod faulty;
+pub mod killed;
 mod shop;
 #[doc(hidden)]
 pub mod suite;

@@ -1,6 +1,6 @@
 //! `dbbackup backup`
 
-use dbbackup::store::{Existing, MANIFEST_ENDING};
+use dbbackup::store::Existing;
 use dbbackup::{
     Backup, BackupName, Cancel, Catalogue, Compression, Error, ErrorKind, Local, Naming, Receipt, Result, backup,
 };
@@ -48,9 +48,6 @@ impl BackupArgs {
         if self.encrypt.is_some() {
             return Err(Error::new(ErrorKind::Unsupported, "cannot encrypt: not in this version")
                 .hint("leave --encrypt out, and encrypt what the store holds yourself"));
-        }
-        if let Some(name) = &self.output {
-            require_listable(name)?;
         }
         let mut databases = Vec::new();
         for typed in &self.databases {
@@ -105,16 +102,6 @@ impl BackupArgs {
         let run = surroundings(Some(&self.work), progress, cancel);
         backup(&request, &mut database.sqlite(&self.work), store, &run)
     }
-}
-
-/// Fails for a name that no listing would show.
-fn require_listable(name: &str) -> Result<()> {
-    if name.contains('/') || name.starts_with('.') || name.ends_with(MANIFEST_ENDING) {
-        return Err(Error::new(ErrorKind::Config, format!("cannot use `{name}` as a backup's name"))
-            .subject(name)
-            .hint(format!("a name holds no `/`, starts with no dot and does not end in `{MANIFEST_ENDING}`")));
-    }
-    Ok(())
 }
 
 /// Fails if this server's backups of that name are of another database: retention would mix them.

@@ -23,7 +23,12 @@ pub(crate) fn run(verb: &ListArgs, arguments: &Arguments, output: &Output) -> Re
     };
     let backups: Vec<&Listed> = catalogue.backups.iter().filter(is_meant).collect();
     print(&backups, output);
-    output.object(&json!({ "backups": backups.iter().map(|backup| object(backup)).collect::<Vec<_>>() }));
+    for faulty in &catalogue.faulty {
+        output.note(&format!("`{}` is not listed: {}", faulty.name, faulty.why));
+    }
+    let objects: Vec<Value> = backups.iter().map(|backup| object(backup)).collect();
+    let faulty = catalogue.faulty.iter().map(|faulty| json!({ "name": faulty.name, "why": faulty.why }));
+    output.object(&json!({ "backups": objects, "faulty": faulty.collect::<Vec<_>>() }));
     Ok(exit_code::DONE)
 }
 

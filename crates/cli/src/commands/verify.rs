@@ -61,8 +61,10 @@ impl VerifyArgs {
             return Ok(self.backups.clone());
         }
         let catalogue = Catalogue::read(store, naming)?;
+        // Whose a faulty one is may not be known, so it is always reported.
+        let faulty = catalogue.faulty.into_iter().map(|faulty| faulty.name);
         if self.all {
-            return Ok(catalogue.backups.into_iter().map(|backup| backup.name).collect());
+            return Ok(catalogue.backups.into_iter().map(|backup| backup.name).chain(faulty).collect());
         }
         let mut newest = BTreeMap::new();
         for backup in catalogue.backups {
@@ -70,6 +72,6 @@ impl VerifyArgs {
             let alone = backup.alias.is_none().then(|| backup.name.clone());
             newest.insert((backup.alias, backup.servername, backup.kind.id(), alone), backup.name);
         }
-        Ok(newest.into_values().collect())
+        Ok(newest.into_values().chain(faulty).collect())
     }
 }

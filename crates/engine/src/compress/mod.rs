@@ -72,8 +72,7 @@ pub fn encode<'a>(
 
 /// Opens a stored stream; its first bytes decide how.
 ///
-/// Reads what anybody wrote: one gzip member or many, any level, padded with zeros or not; zstd frames
-/// with or without sizes. `Ok(0)` means that the last block was whole, its checksum right, and that no
+/// Reads what anybody wrote: one gzip member or many, any level; zstd frames with or without sizes. `Ok(0)` means that the last block was whole, its checksum right, and that no
 /// byte came after it. Holds 256 KiB and the decoder's window (zstd: what the frame asks for, at most 128 MiB).
 ///
 /// # Errors
@@ -111,6 +110,10 @@ fn encryption_of(head: &[u8]) -> Option<&'static str> {
     if head.starts_with(b"-----BEGIN PGP MESSAGE-----") {
         return Some("OpenPGP");
     }
+    // A tar archive begins with a file's name, in whatever letters.
+    if head.get(257..262) == Some(b"ustar") {
+        return None;
+    }
     match head.first()? {
         // Old format, tags 1 and 3, with a length of 1, 2 or 4 bytes; new format, the same tags.
         0x84..=0x86 | 0x8c..=0x8e | 0xc1 | 0xc3 => Some("OpenPGP"),
@@ -128,9 +131,8 @@ struct Checked<R>(R);
 impl<R: Read> Read for Checked<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.read(buf).map_err(|source| {
-            Error::from_io(source, ErrorKind::Corrupt, "cannot read the backup: it is damaged or cut short")
-                .at(Stage::Compress)
-                .into()
+            let message = "cannot read the backup: it is damaged or cut short";
+            Error::in_io(source, ErrorKind::Corrupt, message, Stage::Compress)
         })
     }
 }

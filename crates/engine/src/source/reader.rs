@@ -43,9 +43,9 @@ struct ReaderDump {
 
 impl Read for ReaderDump {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.read(buf).map_err(|source| {
-            Error::from_io(source, ErrorKind::Read, "cannot read the source").at(Stage::Source).into()
-        })
+        self.inner
+            .read(buf)
+            .map_err(|source| Error::in_io(source, ErrorKind::Read, "cannot read the source", Stage::Source))
     }
 }
 

@@ -6,13 +6,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use fs_err as fs;
-use jiff::Timestamp;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{Entry, Existing, Hold, Lock, MANIFEST_BYTES, Slot, Store, Stored, manifest_name};
 use crate::count::drain;
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::lock::{LockFile, OWN_PREFIX, own_name, sweep};
+use crate::lock::{LockFile, OWN_PREFIX, own_name, sweep, try_flock};
 
 /// A folder of backups. It is made on the first backup; reading never makes it.
 #[derive(Clone, Debug)]
@@ -80,13 +79,17 @@ impl Store for Local {
         let failed = |source| self.fail(&format!("write backup `{name}`"), source, ErrorKind::Write);
         fs::create_dir_all(folder).map_err(failed)?;
         sweep(folder, PART_PREFIX);
-        let part = folder.join(own_name("part", path.as_os_str().as_encoded_bytes()));
-        let part = LockFile::hold(&part, Hold::Exclusive, 0o600).map_err(failed)?.ok_or_else(|| exists(name))?;
-        let slot = Box::new(LocalSlot { store: self, name: name.to_owned(), path, part: Some(part), existing });
-        if existing == Existing::Refuse && slot.path.symlink_metadata().is_ok() {
+        // The part stands in the backup's own folder, so its name needs no more than the backup's.
+        let part = folder.join(own_name("part", file_name(&path).as_bytes()));
+        let part = LockFile::create(&part, 0o600).map_err(failed)?.ok_or_else(|| exists(name))?;
+        let manifest = folder.join(manifest_name(file_name(&path)));
+        let is_taken = path.symlink_metadata().is_ok() || manifest.symlink_metadata().is_ok();
+        let slot =
+            LocalSlot { store: self, name: name.to_owned(), path, manifest, part: Some(part), beside: None, existing };
+        if existing == Existing::Refuse && is_taken {
             return Err(exists(name));
         }
-        Ok(slot)
+        Ok(Box::new(slot))
     }
 
     fn get(&self, name: &str) -> Result<Stored> {
@@ -103,15 +106,16 @@ impl Store for Local {
             }
             self.fail(&format!("read backup `{name}`"), source, ErrorKind::Read)
         };
-        let file = fs::File::open(&path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
+        // Asked before it is opened: opening a named pipe waits for its other end.
+        let metadata = fs::metadata(&path).map_err(failed)?;
         if !metadata.is_file() {
             return Err(Error::new(ErrorKind::Config, format!("cannot read `{}`: it is not a file", path.display()))
                 .at(Stage::Store)
                 .subject(path.display()));
         }
-        let reader = StoreFile { file, name: name.to_owned() };
-        Ok(Stored { bytes: Some(metadata.len()), reader: Box::new(reader) })
+        let file = fs::File::open(&path).map_err(failed)?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        Ok(Stored { bytes: Some(bytes), reader: Box::new(StoreFile { file, name: name.to_owned() }) })
     }
 
     fn manifest(&self, name: &str) -> Result<Option<Vec<u8>>> {
@@ -153,34 +157,32 @@ impl Store for Local {
             // A file that vanished since, or a dangling link.
             let Ok(metadata) = fs::metadata(entry.path()) else { continue };
             if metadata.is_file() {
-                let modified_at = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
-                listed.push(Entry { name, bytes: metadata.len(), modified_at });
+                listed.push(Entry { name, bytes: metadata.len() });
             }
         }
         Ok(listed)
     }
 
     fn delete(&self, name: &str) -> Result<()> {
-        match fs::remove_file(self.path(name)?) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(self.fail(&format!("delete `{name}`"), error, ErrorKind::Write))
-            }
-            _ => Ok(()),
-        }
+        remove_if_there(&self.path(name)?)
+            .map_err(|source| self.fail(&format!("delete `{name}`"), source, ErrorKind::Write))
     }
 
+    /// Locks the folder itself: nothing to create on a full disk, nothing to leave behind, nobody's file.
     fn lock(&self, hold: Hold) -> Result<Box<dyn Lock>> {
-        let path = self.root.join(LOCK_NAME);
-        match LockFile::hold(&path, hold, 0o600) {
-            Ok(Some(lock)) => Ok(Box::new(LocalLock(Some(lock)))),
-            Ok(None) => Err(Error::new(ErrorKind::Busy, format!("cannot lock the store `{}`", self.root.display()))
+        let folder = match fs::File::open(&self.root) {
+            Ok(folder) => folder,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.missing()),
+            Err(error) => return Err(self.fail("take the lock", error, ErrorKind::Read)),
+        };
+        match try_flock(&folder, hold) {
+            Ok(false) => Err(Error::new(ErrorKind::Busy, format!("cannot lock the store `{}`", self.root.display()))
                 .at(Stage::Store)
                 .subject(self.root.display())
                 .hint("a restore or a prune is running there; try again when it has ended")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.missing()),
-            // Nothing is deleted from a folder that cannot be written, so a restore needs no lock there.
-            Err(error) if hold == Hold::Shared && cannot_write(&error) => Ok(Box::new(LocalLock(None))),
-            Err(error) => Err(self.fail("take the lock", error, ErrorKind::Write)),
+            // A file system without locks is no reason to refuse a restore: a backup that vanishes while it is
+            // read is an error then, as in a remote store.
+            Ok(true) | Err(_) => Ok(Box::new(LocalLock { _folder: folder })),
         }
     }
 
@@ -193,17 +195,12 @@ impl Store for Local {
     }
 }
 
-struct LocalLock(Option<LockFile>);
+/// The operating system lets go when the folder is closed.
+struct LocalLock {
+    _folder: fs::File,
+}
 
 impl Lock for LocalLock {}
-
-impl Drop for LocalLock {
-    fn drop(&mut self) {
-        if let Some(lock) = self.0.take() {
-            lock.release();
-        }
-    }
-}
 
 /// The claimed name: a locked part file beside the final one, whose name follows from it, so that two runs
 /// that want the same name meet before the first byte.
@@ -211,91 +208,88 @@ struct LocalSlot<'a> {
     store: &'a Local,
     name: String,
     path: PathBuf,
-    /// Some until committed.
+    manifest: PathBuf,
+    /// The payload, until it is renamed.
     part: Option<LockFile>,
+    /// The manifest, from its writing until it is renamed.
+    beside: Option<LockFile>,
     existing: Existing,
 }
 
 impl LocalSlot<'_> {
     fn fail(&self, source: io::Error) -> Error {
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            return exists(&self.name);
+        }
         self.store.fail(&format!("write backup `{}`", self.name), source, ErrorKind::Write)
     }
 
-    fn part(&mut self) -> &mut LockFile {
-        self.part.as_mut().expect("a slot is used before its commit")
+    /// Writes the manifest beside, synced, before anything is renamed: a disk that is full is full now.
+    fn write_manifest(&mut self, manifest: &[u8]) -> io::Result<()> {
+        let path = parent(&self.path).join(own_name("part", file_name(&self.manifest).as_bytes()));
+        let beside = LockFile::create(&path, 0o600)?.ok_or(io::ErrorKind::AlreadyExists)?;
+        let file = self.beside.insert(beside).file();
+        file.write_all(manifest)?;
+        file.set_permissions(Permissions::from_mode(self.store.file_mode))?;
+        file.sync_all()
     }
 
-    /// Writes the manifest beside, synced, before anything is renamed: a disk that is full is full now.
-    fn write_manifest(&self, manifest: &[u8]) -> io::Result<LockFile> {
-        let name = own_name("part", manifest_name(&self.name).as_bytes());
-        let path = parent(&self.path).join(name);
-        let busy = || io::Error::other("another run writes the same manifest");
-        let mut beside = LockFile::hold(&path, Hold::Exclusive, 0o600)?.ok_or_else(busy)?;
-        let written = (|| {
-            beside.file().set_len(0)?;
-            beside.file().write_all(manifest)?;
-            beside.file().set_permissions(Permissions::from_mode(self.store.file_mode))?;
-            beside.file().sync_all()
-        })();
-        match written {
-            Ok(()) => Ok(beside),
-            Err(error) => {
-                beside.release();
-                Err(error)
+    /// Makes the payload visible, whole and durable; its manifest follows.
+    fn rename_payload(&mut self, part: &Path, folder: &fs::File) -> io::Result<()> {
+        match self.existing {
+            Existing::Refuse => rename_new(part, &self.path)?,
+            Existing::Replace => {
+                // The old manifest must not stand beside the new payload, whatever happens between the renames.
+                remove_if_there(&self.manifest)?;
+                fs::rename(part, &self.path)?;
             }
         }
+        self.part = None;
+        sync_folder(folder)
+    }
+
+    fn rename_manifest(&mut self, folder: &fs::File) -> io::Result<()> {
+        if let Some(beside) = &self.beside {
+            fs::rename(beside.path(), &self.manifest)?;
+        }
+        self.beside = None;
+        sync_folder(folder)
     }
 }
 
 impl Slot for LocalSlot<'_> {
     fn write(&mut self, payload: &mut dyn Read) -> Result<()> {
         let (store, name) = (self.store, self.name.clone());
-        let file_mode = store.file_mode;
         let failed = |source| store.fail(&format!("write backup `{name}`"), source, ErrorKind::Write);
-        let file = self.part().file();
-        // A leftover of a killed run may stand under this very name.
-        file.set_len(0).map_err(failed)?;
+        let Some(part) = &mut self.part else { return Err(failed(io::ErrorKind::InvalidInput.into())) };
+        let file = part.file();
         drain(payload, Stage::Store, |part| file.write_all(part).map_err(failed))?;
-        file.set_permissions(Permissions::from_mode(file_mode)).map_err(failed)?;
+        file.set_permissions(Permissions::from_mode(store.file_mode)).map_err(failed)?;
         file.sync_all().map_err(failed)
     }
 
     fn commit(mut self: Box<Self>, manifest: &[u8]) -> Result<()> {
-        let beside = self.write_manifest(manifest).map_err(|source| self.fail(source))?;
-        let manifest_path = parent(&self.path).join(manifest_name(file_name(&self.path)));
-        let part = self.part().path().to_owned();
-        if self.existing == Existing::Replace {
-            // The old manifest must not stand beside the new payload, whatever happens between the two renames.
-            match fs::remove_file(&manifest_path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    beside.release();
-                    return Err(self.fail(error));
-                }
-                _ => {}
-            }
-        }
-        let renamed = match self.existing {
-            Existing::Refuse => rename_new(&part, &self.path),
-            Existing::Replace => fs::rename(&part, &self.path),
+        let Some(part) = self.part.as_ref().map(|part| part.path().to_owned()) else {
+            return Err(self.fail(io::ErrorKind::InvalidInput.into()));
         };
-        if let Err(error) = renamed.and_then(|()| sync_folder(&self.path)) {
-            beside.release();
-            return Err(match error.kind() {
-                io::ErrorKind::AlreadyExists => exists(&self.name),
-                _ => self.fail(error),
-            });
-        }
-        self.part = None;
-        fs::rename(beside.path(), &manifest_path)
-            .and_then(|()| sync_folder(&self.path))
-            .map_err(|source| self.fail(source))
+        // Opened before anything is renamed: a folder that cannot be synced fails now.
+        let folder = fs::File::open(parent(&self.path)).map_err(|source| self.fail(source))?;
+        self.write_manifest(manifest).map_err(|source| self.fail(source))?;
+        let done = self.rename_payload(&part, &folder).and_then(|()| self.rename_manifest(&folder));
+        done.map_err(|source| {
+            if self.part.is_none() && self.existing == Existing::Refuse {
+                // A run that failed has stored nothing, so nothing of it is to be listed.
+                let _stays = fs::remove_file(&self.path);
+            }
+            self.fail(source)
+        })
     }
 }
 
 impl Drop for LocalSlot<'_> {
     fn drop(&mut self) {
-        if let Some(part) = self.part.take() {
-            part.release();
+        for leftover in [self.part.take(), self.beside.take()].into_iter().flatten() {
+            leftover.release();
         }
     }
 }
@@ -310,27 +304,42 @@ impl Read for StoreFile {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.file.read(buf).map_err(|source| {
             let message = format!("cannot read backup `{}`", self.name);
-            Error::from_io(source, ErrorKind::Read, message).at(Stage::Store).subject(&self.name).into()
+            Error::in_io(source, ErrorKind::Read, message, Stage::Store)
         })
     }
 }
 
-/// Renames, and fails if the new name is taken. File systems without `RENAME_NOREPLACE` (NFS, some FUSE) get a
-/// hard link, which fails likewise.
+/// Renames, and fails if the new name is taken.
+///
+/// File systems without `RENAME_NOREPLACE` (NFS, some FUSE) get a hard link, which fails likewise; those without
+/// hard links a look and a rename: among runs of ours, the claim has kept the name free.
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::io::Errno;
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            fs::hard_link(from, to)?;
-            fs::remove_file(from)
-        }
-        result => Ok(result?),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+        result => return Ok(result?),
+    }
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) if to.symlink_metadata().is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(from, to),
     }
 }
 
-/// Makes the folder's entries durable.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    fs::File::open(parent(path))?.sync_all()
+/// Makes the folder's entries durable, where the file system knows how to.
+fn sync_folder(folder: &fs::File) -> io::Result<()> {
+    match folder.sync_all() {
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        result => result,
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
 }
 
 fn parent(path: &Path) -> &Path {
@@ -339,10 +348,6 @@ fn parent(path: &Path) -> &Path {
 
 fn file_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
-}
-
-fn cannot_write(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 fn exists(name: &str) -> Error {
@@ -356,4 +361,3 @@ fn exists(name: &str) -> Error {
 }
 
 const PART_PREFIX: &str = ".dbbackup-part-";
-const LOCK_NAME: &str = ".dbbackup-lock";

@@ -59,11 +59,7 @@ impl Store for Memory {
 
     fn list(&self) -> Result<Vec<Entry>> {
         let state = self.state();
-        let entry = |(name, bytes): (&String, &Vec<u8>)| Entry {
-            name: name.clone(),
-            bytes: bytes.len() as u64,
-            modified_at: None,
-        };
+        let entry = |(name, bytes): (&String, &Vec<u8>)| Entry { name: name.clone(), bytes: bytes.len() as u64 };
         Ok(state.files.iter().map(entry).collect())
     }
 

@@ -5,8 +5,6 @@ mod memory;
 
 use std::io::Read;
 
-use jiff::Timestamp;
-
 use crate::error::Result;
 pub use crate::lock::Hold;
 pub use local::Local;
@@ -98,8 +96,6 @@ pub struct Entry {
     pub name: String,
     /// Its size.
     pub bytes: u64,
-    /// When it was last written, where the store knows it.
-    pub modified_at: Option<Timestamp>,
 }
 
 /// What a manifest's name ends in: `<name>.metadata`, as the predecessor's.
@@ -107,6 +103,11 @@ pub const MANIFEST_ENDING: &str = ".metadata";
 
 /// Bytes of a manifest that are read at most. A manifest with 10,000 tables has about 500 KiB.
 pub const MANIFEST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Whether a file of this name is ever listed as a backup: not in a folder, not hidden, no manifest.
+pub fn is_listable(name: &str) -> bool {
+    !name.is_empty() && !name.contains('/') && !name.starts_with('.') && !name.ends_with(MANIFEST_ENDING)
+}
 
 /// Returns the name of the manifest of `name`.
 pub fn manifest_name(name: &str) -> String {

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStderr, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::message::Message;
 use super::{Speech, Tool};
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, ErrorReport, Result, Stage};
 use crate::run::Run;
 
 /// A child and the thread that listens to it. Dropped, the child is asked to end, then killed.
@@ -23,7 +23,8 @@ pub(super) struct Running {
     stage: Stage,
     run: Run,
     messages: Receiver<Message>,
-    listener: Option<JoinHandle<String>>,
+    /// Text of its standard error: the last lines.
+    said: Arc<Mutex<String>>,
     last: Option<Message>,
 }
 
@@ -38,11 +39,15 @@ impl Running {
         let stderr = child.stderr.take();
         let listening = run.clone();
         let speech = tool.speech;
-        let listener = std::thread::spawn(move || {
-            stderr.map(|stderr| listen(stderr, speech, &listening, &sender)).unwrap_or_default()
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || {
+            if let Some(stderr) = stderr {
+                listen(stderr, speech, &listening, &sender, &heard);
+            }
         });
         let run = run.clone();
-        Ok(Self { child, name, speech, stage, run, messages, listener: Some(listener), last: None })
+        Ok(Self { child, name, speech, stage, run, messages, said, last: None })
     }
 
     /// Waits until our own child has opened its end; returns the bytes it expects. Other tools open in silence.
@@ -84,14 +89,13 @@ impl Running {
     /// Waits for the end of the child; fails unless it exited with status 0. Returns its last message.
     pub(super) fn require_success(&mut self) -> Result<Option<Message>> {
         let status = self.wait()?;
-        let said = self.listener.take().and_then(|listener| listener.join().ok()).unwrap_or_default();
-        self.last = self.messages.try_iter().last().or(self.last.take());
+        self.hear_the_rest();
         match self.last.take() {
-            Some(Message::Failed(report)) => Err(Error::from_report(report)),
+            Some(Message::Failed(report)) => Err(self.reported(report)),
             last if status.success() => Ok(last),
             _ => {
                 self.run.cancel.check()?;
-                Err(self.failed(status, &said))
+                Err(self.failed(status))
             }
         }
     }
@@ -111,16 +115,36 @@ impl Running {
                     return Err(Error::from_io(source, ErrorKind::Tool, format!("cannot wait for `{}`", self.name)));
                 }
             }
-            if let Err(stopped) = self.run.cancel.check() {
+            if self.run.cancel.signal().is_some() {
+                // Its status decides: a child that had committed already has committed.
                 self.end();
-                return Err(stopped);
+                continue;
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));
         }
     }
 
-    fn failed(&self, status: ExitStatus, said: &str) -> Error {
+    /// Listens to what is still under way. A grandchild that keeps the pipe open (ssh's connection master does) is
+    /// not waited for.
+    fn hear_the_rest(&mut self) {
+        let deadline = Instant::now() + LAST_WORDS;
+        while let Ok(message) = self.messages.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            self.last = Some(message);
+        }
+    }
+
+    /// Takes the child's own error; one that was ended by somebody else was not interrupted by our user.
+    fn reported(&self, report: ErrorReport) -> Error {
+        if report.kind == ErrorKind::Interrupted && self.run.cancel.signal().is_none() {
+            let message = format!("`{}` was ended from outside; nothing was changed", self.name);
+            return Error::new(ErrorKind::Tool, message).at(self.stage).subject(&self.name);
+        }
+        Error::from_report(report)
+    }
+
+    fn failed(&self, status: ExitStatus) -> Error {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let said = said.trim();
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
         Error::new(ErrorKind::Tool, format!("`{}` failed ({status}){said}", self.name))
@@ -157,14 +181,13 @@ impl Drop for Running {
 }
 
 /// Reads a child's standard error to its end: hands messages on, keeps the last lines of text.
-fn listen(stderr: ChildStderr, speech: Speech, run: &Run, messages: &Sender<Message>) -> String {
-    let mut said = String::new();
+fn listen(stderr: ChildStderr, speech: Speech, run: &Run, messages: &Sender<Message>, said: &Mutex<String>) {
     let mut stderr = BufReader::new(stderr);
     let mut line = Vec::new();
     loop {
         line.clear();
         match stderr.by_ref().take(LINE_BYTES).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return said,
+            Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
         match serde_json::from_slice(&line) {
@@ -174,6 +197,7 @@ fn listen(stderr: ChildStderr, speech: Speech, run: &Run, messages: &Sender<Mess
                 let _failed_elsewhere = messages.send(message);
             }
             _ => {
+                let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
                 said.push_str(&String::from_utf8_lossy(&line));
                 let surplus = said.len().saturating_sub(SAID_BYTES);
                 let at = (surplus..=said.len()).find(|&at| said.is_char_boundary(at)).unwrap_or(0);
@@ -185,6 +209,8 @@ fn listen(stderr: ChildStderr, speech: Speech, run: &Run, messages: &Sender<Mess
 
 /// How long a wait lasts before somebody looks whether the run is to stop.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a child's last words may take to arrive after it has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long a child may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
 /// Longest line that is read at once; facts with 10,000 tables have about 500 KiB.

@@ -46,7 +46,7 @@ impl Read for ToolDump {
         let count = self
             .stdout
             .read(buf)
-            .map_err(|source| Error::from_io(source, ErrorKind::Tool, "cannot read from a child").at(Stage::Source))?;
+            .map_err(|source| Error::in_io(source, ErrorKind::Tool, "cannot read from a child", Stage::Source))?;
         if count == 0 {
             self.last = self.running.require_success()?;
             self.has_ended = true;

@@ -3,6 +3,8 @@
 use std::io::{self, Read, Write};
 use std::process::{ChildStdin, Stdio};
 
+use rustix::event::PollFlags;
+
 use super::Tool;
 use super::child::Running;
 use super::message::Message;
@@ -17,6 +19,10 @@ impl Target for Tool {
         command.stdin(Stdio::piped());
         let mut running = Running::start(self, command, Stage::Target, run)?;
         let stdin = running.child.stdin.take().ok_or_else(|| running.silent())?;
+        // A child that is stopped, or whose disk hangs, must not keep us from noticing that we are to stop.
+        rustix::io::ioctl_fionbio(&stdin, true).map_err(|source| {
+            Error::new(ErrorKind::Tool, "cannot talk to a child").at(Stage::Target).because(source)
+        })?;
         let mut load = ToolLoad { stdin: Some(stdin), running, bytes: 0 };
         load.send(&plain_bytes.unwrap_or(UNKNOWN_BYTES).to_le_bytes())?;
         load.running.opened()?;
@@ -33,15 +39,23 @@ struct ToolLoad {
 
 impl ToolLoad {
     /// Writes to the child; a child that has ended says why, which explains more than our broken pipe.
-    fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        let Some(stdin) = &mut self.stdin else { return Err(self.running.silent()) };
-        stdin.write_all(bytes).map_err(|source| {
-            self.stdin = None;
-            self.running
-                .require_success()
-                .err()
-                .unwrap_or_else(|| Error::from_io(source, ErrorKind::Tool, "cannot write to a child").at(Stage::Target))
-        })
+    fn send(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            let Some(stdin) = &mut self.stdin else { return Err(self.running.silent()) };
+            match stdin.write(bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.running.wait_for(stdin, PollFlags::OUT)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    self.stdin = None;
+                    let broken = Error::from_io(source, ErrorKind::Tool, "cannot write to a child").at(Stage::Target);
+                    return Err(self.running.require_success().err().unwrap_or(broken));
+                }
+            }
+        }
+        Ok(())
     }
 }
 

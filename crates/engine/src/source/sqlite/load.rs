@@ -14,7 +14,7 @@ use super::place::{Scratch, beside, folder, require_access, require_file, requir
 use super::{Sqlite, connect, holders, is_busy};
 use crate::count::drain;
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::lock::{Hold, LockFile, own_name};
+use crate::lock::{LockFile, own_name};
 use crate::proof::SQLITE_MAGIC;
 use crate::run::{Phase, Run};
 use crate::source::{Load, LoadFacts, Target};
@@ -27,7 +27,7 @@ impl Target for Sqlite {
             Error::from_io(source, ErrorKind::Write, message).at(Stage::Target).subject(path.display())
         };
         let lock = folder(&path).join(own_name("lock", path.as_os_str().as_encoded_bytes()));
-        let lock = LockFile::hold(&lock, Hold::Exclusive, 0o600).map_err(failed)?.ok_or_else(|| {
+        let lock = LockFile::hold(&lock, 0o600).map_err(failed)?.ok_or_else(|| {
             Error::new(ErrorKind::Busy, format!("cannot restore into `{}`: another restore is running", path.display()))
                 .at(Stage::Target)
                 .subject(path.display())

@@ -11,7 +11,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::lock::{Hold, LockFile, own_name, sweep};
+use crate::lock::{LockFile, own_name, sweep};
 use crate::units::ByteSize;
 
 /// A temporary database in `folder`, removed when dropped, swept by the next run after kill -9.
@@ -25,8 +25,7 @@ impl Scratch {
         subject.extend_from_slice(&std::process::id().to_be_bytes());
         loop {
             let path = folder.join(own_name("copy", &subject));
-            if let Some(mut held) = LockFile::hold(&path, Hold::Exclusive, 0o600)? {
-                held.file().set_len(0)?;
+            if let Some(held) = LockFile::create(&path, 0o600)? {
                 return Ok(Self(Some(held)));
             }
             // Another thread of this process works on the same database.
