@@ -3,8 +3,12 @@
 use dbbackup::manifest::{FORMAT, Kind, Manifest, Reason, Record, Skipped, State};
 use dbbackup::name::DATE_FORMAT;
 use dbbackup::retention::Policy;
-use dbbackup::store::Hold;
-use dbbackup::{Catalogue, Compression, Encryption, ErrorKind, Local, Memory, Naming, Prune, Scope, Store, prune};
+use dbbackup::source::reader::Reader;
+use dbbackup::store::{Existing, Hold};
+use dbbackup::{
+    Backup, BackupName, Catalogue, Compression, Encryption, ErrorKind, Local, Memory, Naming, Prune, Run, Scope, Store,
+    backup, prune,
+};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -185,4 +189,65 @@ fn a_prune_waits_for_no_restore() {
     assert_eq!(error.kind(), ErrorKind::Busy);
     drop(restoring);
     prune(&request, &store, &naming(&[]), |_| false).unwrap();
+}
+
+/// Restores would refuse each of them, so none may push a whole backup out.
+#[test]
+fn what_cannot_be_whole_is_never_the_newest_and_never_counted() {
+    let naming = naming(&["app"]);
+    let scope = scope("app", None);
+    let whole = "app-host-2026-01-01-000000.sqlite3";
+    let broken = "app-host-2026-02-01-000000.sqlite3";
+    let short = Record { stored_bytes: 1000, ..record("app", "app", "host", 1_790_000_000) };
+    let short = Manifest { top: serde_json::Map::new(), dbbackup: Some(short) }.to_json().unwrap();
+    for (payload, manifest) in [
+        (&b"x"[..], Some(short.as_slice())),
+        (b"x", Some(&short[..300])),
+        (b"x", Some(br#"{"dbbackup": {"format": 2, "state": "writing"}}"#)),
+        (b"", None),
+    ] {
+        let store = Memory::default();
+        store.insert(whole, b"x".to_vec());
+        store.insert(broken, payload.to_vec());
+        if let Some(manifest) = manifest {
+            store.insert(&format!("{broken}.metadata"), manifest.to_vec());
+        }
+        let catalogue = Catalogue::read(&store, &naming).unwrap();
+        assert_eq!(catalogue.newest(&scope, None, "host").unwrap().name, whole);
+        assert_eq!(catalogue.faulty.iter().map(|faulty| faulty.name.as_str()).collect::<Vec<_>>(), [broken]);
+        let request = Prune { scope: &scope, servername: "host", policy: Policy::keep_last(1), dry_run: false };
+        prune(&request, &store, &naming, |_| false).unwrap();
+        assert!(store.bytes(whole).is_some() && store.bytes(broken).is_some());
+        Catalogue::find(&store, broken, &naming).unwrap_err();
+    }
+}
+
+#[test]
+fn others_orphaned_manifests_are_theirs() {
+    let store = Memory::default();
+    insert(&store, "moved", record("other", "other", "elsewhere", 1));
+    store.delete("moved").unwrap();
+    let scope = scope("app", None);
+    let request = Prune { scope: &scope, servername: "host", policy: Policy::keep_last(1), dry_run: false };
+    prune(&request, &store, &naming(&[]), |_| false).unwrap();
+    assert!(store.manifest("moved").unwrap().is_some());
+}
+
+#[test]
+fn names_that_no_listing_shows_are_refused_before_the_first_byte() {
+    let store = Memory::default();
+    for name in ["sub/a.sqlite3", ".hidden.sqlite3", "a.sqlite3.metadata", ""] {
+        let request = Backup {
+            name: BackupName::Given { name: name.to_owned(), existing: Existing::Refuse },
+            alias: "app".to_owned(),
+            database: "app".to_owned(),
+            servername: "host".to_owned(),
+            source_id: None,
+            compression: Compression::None,
+            metadata: serde_json::Map::new(),
+        };
+        let error = backup(&request, &mut Reader::new(&b"x"[..]), &store, &Run::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{name}");
+    }
+    assert!(store.list().unwrap().is_empty());
 }
