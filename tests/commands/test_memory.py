@@ -29,7 +29,7 @@ def peaks(project: Project, *arguments: str) -> tuple[int, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("wal", [False, True])
 def test_backups_and_restores_of_a_large_database_need_no_more_memory(tmp_path: Path, wal: bool) -> None:
     small, large = Project(tmp_path / "small"), Project(tmp_path / "large")
