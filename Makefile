@@ -53,7 +53,7 @@ types: $(ENGINE) ## check the types, and the stubs against the extension
 	$(PY) -m mypy.stubtest dbbackup._engine
 
 gen: ## generate docs/reference from the code
-	cargo run --quiet -p dbbackup-cli --bin dbbackup-gen -- docs/reference
+	cargo run --quiet -p dbbackup-cli --example reference -- docs/reference
 
 gen-check: gen ## check that docs/reference is up to date
 	git diff --exit-code -- docs/reference
