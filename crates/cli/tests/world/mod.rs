@@ -72,13 +72,6 @@ impl World {
         command
     }
 
-    /// Runs to the end, which must be good.
-    pub fn succeed(&self, command: &mut Command) -> Ended {
-        let ended = run(command);
-        assert!(ended.status.success(), "{command:?}: {ended:?}");
-        ended
-    }
-
     /// Names of the listed backups, oldest first.
     pub fn listed(&self) -> Vec<String> {
         self.listing().into_iter().map(|(name, _)| name).collect()
@@ -88,7 +81,7 @@ impl World {
         if !self.store().exists() {
             return Vec::new();
         }
-        let ended = self.succeed(&mut self.dbbackup(&["list", "store", "--json"]));
+        let ended = succeed(&mut self.dbbackup(&["list", "store", "--json"]));
         let object: Value = serde_json::from_str(&ended.stdout).unwrap();
         let backups = object["backups"].as_array().unwrap();
         let entry =
@@ -121,7 +114,7 @@ impl World {
 
     pub fn prune(&self) {
         let arguments = ["prune", "store", "--keep-last", "1", "--name", "shop", "--server", "web-1", "--quiet"];
-        self.succeed(&mut self.dbbackup(&arguments));
+        succeed(&mut self.dbbackup(&arguments));
     }
 
     /// Removes from the store what is not `names`.
@@ -132,6 +125,13 @@ impl World {
             }
         }
     }
+}
+
+/// Runs to the end, which must be good.
+pub fn succeed(command: &mut Command) -> Ended {
+    let ended = run(command);
+    assert!(ended.status.success(), "{command:?}: {ended:?}");
+    ended
 }
 
 /// Runs to the end, whatever it is.

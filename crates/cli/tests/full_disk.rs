@@ -1,0 +1,149 @@
+//! A disk that is full: the right status and message, the old state, nothing left behind.
+//!
+//! Mounts a small file system, which only root may; skipped for others, but not in CI.
+#![cfg(target_os = "linux")]
+#![allow(clippy::print_stderr)] // the reason for a skip
+
+mod world;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dbbackup_testkit::Shop;
+use fs_err as fs;
+use world::{World, names, run, succeed};
+
+/// Room on the small disk, in bytes.
+const ROOM: u64 = 8 * 1024 * 1024;
+
+/// A mounted file system, unmounted when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={ROOM}"), "dbbackup-test"]).arg(at);
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        if mounted {
+            return Some(Self(at.to_owned()));
+        }
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "CI must be able to mount a small disk");
+        eprintln!("skipped: a small disk cannot be mounted here (root can)");
+        None
+    }
+
+    /// Leaves room for exactly so many bytes.
+    fn leave(&self, bytes: u64) {
+        let filler = self.0.join("filler");
+        fs::write(&filler, []).unwrap();
+        let status = rustix::fs::statvfs(&self.0).unwrap();
+        let free = status.f_bavail * status.f_frsize;
+        fs::write(&filler, vec![1; usize::try_from(free.saturating_sub(bytes)).unwrap()]).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _leaked = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+/// Rows of [`Shop`] that make about so many MiB.
+fn rows(mib: u32) -> u32 {
+    mib * 9_000
+}
+
+fn size(shop: &Shop) -> u64 {
+    fs::metadata(&shop.path).unwrap().len()
+}
+
+fn fail(command: &mut Command, status: i32, message: &str) {
+    let ended = run(command);
+    assert_eq!(ended.status.code(), Some(status), "{ended:?}");
+    assert!(ended.stderr.contains(message), "{ended:?}");
+}
+
+#[test]
+fn a_full_store_keeps_its_backups_and_gets_no_other() {
+    let world = World::new("WAL", rows(2));
+    let Some(disk) = SmallDisk::mount(&world.store()) else { return };
+    succeed(&mut world.backup(&["--compress", "none"]));
+    let before = names(&world.store());
+    world.shop.add(rows(10), 2);
+    fail(&mut world.backup(&["--compress", "none"]), 1, "No space left on device");
+    assert_eq!(names(&world.store()), before);
+    world.require_tidy("a full store");
+    let ended = run(&mut world.backup(&["--compress", "none", "--json"]));
+    assert!(ended.stdout.contains("\"kind\": \"no_space\""), "{ended:?}");
+    drop(disk);
+}
+
+#[test]
+fn a_store_with_room_for_the_payload_but_not_for_its_manifest_gets_neither() {
+    let world = World::new("DELETE", rows(2));
+    let Some(disk) = SmallDisk::mount(&world.store()) else { return };
+    // SQLite's pages and the disk's are alike.
+    for more in [0, 1] {
+        disk.leave(size(&world.shop) + more);
+        fail(&mut world.backup(&["--compress", "none"]), 1, "No space left on device");
+        assert_eq!(names(&world.store()), ["filler"]);
+    }
+    disk.leave(size(&world.shop) + 4096);
+    succeed(&mut world.backup(&["--compress", "none"]));
+}
+
+#[test]
+fn a_full_temporary_folder_is_told_before_the_copy() {
+    let world = World::new("DELETE", rows(10));
+    let Some(_disk) = SmallDisk::mount(&world.tmp()) else { return };
+    fail(&mut world.backup(&[]), 9, "8.00 MiB free");
+    assert_eq!(names(&world.tmp()), [""; 0]);
+    assert_eq!(names(&world.store()), [""; 0]);
+}
+
+#[test]
+fn a_target_without_room_is_refused_before_the_first_byte() {
+    for journal_mode in ["WAL", "DELETE"] {
+        let (world, target, old) = with_target(journal_mode, rows(5));
+        let Some(_disk) = SmallDisk::mount(target.path.parent().unwrap()) else { return };
+        fs::copy(&old.path, &target.path).unwrap();
+        succeed(&mut world.backup(&[]));
+        fail(&mut world.restore(&target.path, &["--yes"]), 9, "are needed");
+        assert_eq!(target.content(), old.content());
+        assert_eq!(names(target.path.parent().unwrap()), ["live.sqlite3"]);
+    }
+}
+
+/// Without a manifest nobody knows the size, so the disk fills up on the way: in the copy beside, or later in the
+/// journal of the transaction.
+#[test]
+fn a_disk_that_fills_up_on_the_way_leaves_the_old_database() {
+    for journal_mode in ["WAL", "DELETE"] {
+        for mib in [10, 5] {
+            let (world, target, old) = with_target(journal_mode, rows(mib));
+            let Some(_disk) = SmallDisk::mount(target.path.parent().unwrap()) else { return };
+            fs::copy(&old.path, &target.path).unwrap();
+            succeed(&mut world.backup(&[]));
+            for manifest in names(&world.store()).iter().filter(|name| name.ends_with(".metadata")) {
+                fs::remove_file(world.store().join(manifest)).unwrap();
+            }
+            let ended = run(&mut world.restore(&target.path, &["--yes"]));
+            assert_eq!(ended.status.code(), Some(1), "{journal_mode}, {mib} MiB: {ended:?}");
+            assert!(ended.stderr.contains("No space") || ended.stderr.contains("full"), "{ended:?}");
+            assert_eq!(target.content(), old.content(), "{journal_mode}, {mib} MiB");
+            assert_eq!(names(target.path.parent().unwrap()), ["live.sqlite3"], "{journal_mode}, {mib} MiB");
+            let copy = world.folder().join("copy.sqlite3");
+            succeed(&mut world.restore(&copy, &[]));
+            assert_eq!(Shop { path: copy }.content(), world.shop.content());
+        }
+    }
+}
+
+/// A world whose shop has so many rows, a place in a folder of its own, and a database of 1 MiB to put there.
+fn with_target(journal_mode: &str, rows_of_shop: u32) -> (World, Shop, Shop) {
+    let world = World::new("WAL", rows_of_shop);
+    let old = Shop::new(world.folder().join("old.sqlite3"), journal_mode, rows(1));
+    let target = Shop { path: world.folder().join("target").join("live.sqlite3") };
+    (world, target, old)
+}
