@@ -173,6 +173,19 @@ fn the_temporary_copy_of_a_rollback_database_is_private_and_goes_away() {
 }
 
 #[test]
+fn the_copy_that_a_killed_run_left_is_removed_by_the_next_backup() {
+    for journal_mode in ["WAL", "DELETE"] {
+        let tmp = tempfile::tempdir().unwrap();
+        fs::write(tmp.path().join(".dbbackup-copy-left"), "a whole database").unwrap();
+        fs::write(tmp.path().join("of somebody else"), "").unwrap();
+        let mut world = World::new();
+        world.run.tmp_dir = tmp.path().to_owned();
+        world.backup(&world.shop("shop", journal_mode, 10).path).unwrap();
+        assert_eq!(files(tmp.path()).into_keys().collect::<Vec<_>>(), ["of somebody else"], "{journal_mode}");
+    }
+}
+
+#[test]
 fn a_wal_database_needs_no_temporary_copy() {
     let mut world = World::new();
     world.run.tmp_dir = world.path("missing");

@@ -11,7 +11,7 @@ use rustix::fs::Access;
 use serde_json::{Map, json};
 
 use super::check::complete_header;
-use super::place::{Scratch, beside, folder, require_access, require_file, require_room};
+use super::place::{Scratch, beside, folder, require_access, require_file, require_room, sweep_copies};
 use super::{Sqlite, connect, content, has_dbpage};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::run::{Phase, Run};
@@ -22,6 +22,8 @@ impl Source for Sqlite {
         let path = fs::canonicalize(&self.path).map_err(|source| self.not_there(source))?;
         require_file(&path, "read", Stage::Source)?;
         require_access(&path, Access::READ_OK, "read", Stage::Source)?;
+        // Also where no copy is made: the next run that makes one may never come, and a leftover is a whole database.
+        sweep_copies(&run.tmp_dir);
         let database = Self { path, ..self.clone() };
         let mut snapshot = database.begin(run)?;
         if snapshot.journal_mode == "wal" && has_dbpage() {

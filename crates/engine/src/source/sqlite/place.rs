@@ -20,7 +20,7 @@ pub(super) struct Scratch(Option<LockFile>);
 impl Scratch {
     /// Makes an empty file that only its owner reads. `subject` and the process tell it from others'.
     pub(super) fn new(folder: &Path, subject: &Path) -> io::Result<Self> {
-        sweep(folder, COPY_PREFIX);
+        sweep_copies(folder);
         let mut subject = subject.as_os_str().as_encoded_bytes().to_vec();
         subject.extend_from_slice(&std::process::id().to_be_bytes());
         loop {
@@ -74,6 +74,11 @@ impl Drop for Scratch {
             held.release();
         }
     }
+}
+
+/// Removes the temporary databases that killed runs left in `folder`.
+pub(super) fn sweep_copies(folder: &Path) {
+    sweep(folder, COPY_PREFIX);
 }
 
 /// Fails for a folder, a pipe, a device: SQLite's own words for them are about input and output.
