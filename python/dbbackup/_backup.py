@@ -166,8 +166,11 @@ def run_backup(
             )
 
 
-def prune(alias: str, request: BackupRequest, settings: Settings) -> _engine.Pruned:
+def prune(alias: str, request: BackupRequest, settings: Settings, *, made: str) -> _engine.Pruned:
     """Delete the backups of exactly this database and server beyond ``DBBACKUP_CLEANUP_KEEP``.
+
+    Never the one named `made`, which the same command has just made: on a host whose clock is behind, it is
+    the oldest by its date.
 
     It is the project's storage that is cleaned, wherever the backup before went. While somebody else holds
     the storage's lock it waits, up to `LOCK_TIMEOUT_SECONDS`: backups are often scheduled for one moment.
@@ -188,7 +191,7 @@ def prune(alias: str, request: BackupRequest, settings: Settings) -> _engine.Pru
                 database=get_connector(alias, settings).database,
                 servername=request.servername,
                 keep=settings.cleanup_keep,
-                keep_filter=_keep_filter(settings),
+                keep_filter=_keep_filter(settings, made),
             )
         except BusyError:
             if time.monotonic() > deadline:
@@ -247,14 +250,13 @@ def _alias_of(file: Path, settings: Settings) -> str | None:
     return None
 
 
-def _keep_filter(settings: Settings) -> Callable[[str], object] | None:
-    if not settings.cleanup_keep_filter:
-        return None
-    keep = load_callable("CLEANUP_KEEP_FILTER", settings.cleanup_keep_filter)
+def _keep_filter(settings: Settings, made: str) -> Callable[[str], object]:
+    value = settings.cleanup_keep_filter
+    keep = load_callable("CLEANUP_KEEP_FILTER", value) if value else None
 
     def keep_or_explain(name: str) -> object:
         try:
-            return keep(name)
+            return name == made or (keep is not None and keep(name))
         except Exception as error:
             subject = "DBBACKUP_CLEANUP_KEEP_FILTER"
             message = f"`{subject}` failed for `{name}`: {type(error).__name__}: {error}"

@@ -51,7 +51,7 @@ class Naming:
 
     `template` is ``None`` when names come from a callable: such names are never parsed. `date_format` is a
     ``strftime`` format; `time_zone` an IANA name, or ``None`` for the system's. `servername` is this host's
-    name. `aliases` are the known databases, `extensions` those of the known connectors (``sqlite3``, ``psql``, …).
+    name. `aliases` are the known databases, `extensions` those of the known connectors (``sqlite3``, …).
     """
 
     def __init__(

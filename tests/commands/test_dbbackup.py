@@ -472,7 +472,7 @@ def backup_at(project: Project, date: str, alias: str = "default", server: str =
     template = keys.get("ending", "")
     name = f"{alias}-{server}-{date}-120000.sqlite3{template}"
     project.store.mkdir(exist_ok=True)
-    (project.store / name).write_bytes(b"")
+    (project.store / name).write_bytes(b"x")
     return name
 
 
@@ -545,6 +545,16 @@ def test_a_filter_that_fails_deletes_nothing(project: Project) -> None:
     names = [backup_at(project, f"2026-01-0{day}") for day in (1, 2)]
     assert "`DBBACKUP_CLEANUP_KEEP_FILTER` failed for" in project.fails(2, "dbbackup", "-c")
     assert set(names) < set(project.backups())
+
+
+def test_the_backup_just_made_stays_when_a_clock_was_ahead(project: Project) -> None:
+    fill(project.database, ["a"])
+    project.configure("DBBACKUP_CLEANUP_KEEP = 1")
+    soon = (datetime.now(UTC) + timedelta(hours=3)).strftime("%Y-%m-%d")
+    tomorrow = (datetime.now(UTC) + timedelta(hours=20)).strftime("%Y-%m-%d")
+    ahead = [backup_at(project, day) for day in dict.fromkeys([soon, tomorrow])]
+    project.ok("dbbackup", "-c")
+    assert [name for name in project.backups() if name not in ahead]
 
 
 def test_a_failed_backup_cleans_nothing(project: Project) -> None:

@@ -25,7 +25,7 @@ FILES = [
 def listed(store: Path) -> list[str]:
     store.mkdir()
     for name in FILES:
-        (store / name).touch()
+        (store / name).write_bytes(b"x")
     return FILES
 
 
@@ -79,12 +79,12 @@ def test_dates_are_local_in_the_projects_time_zone(
 ) -> None:
     settings.TIME_ZONE = zone
     store.mkdir()
-    (store / "default-host-2026-07-01-233000.sqlite3").touch()
+    (store / "default-host-2026-07-01-233000.sqlite3").write_bytes(b"x")
     assert call("listbackups", "-q").split()[1:] == ["07/01/26", "23:30:00"]
 
 
 def test_a_file_without_a_date_is_listed_first_as_unknown(call: Call, listed: list[str], store: Path) -> None:
-    (store / "before-migration.sqlite3").touch()
+    (store / "before-migration.sqlite3").write_bytes(b"x")
     lines = call("listbackups", "-q").splitlines()
     assert lines[0] == "before-migration.sqlite3                 Unknown             "
     assert len(lines) == len(listed) + 1
@@ -114,9 +114,9 @@ def manifest(**record: object) -> str:
         "created_at": "2026-01-01T12:00:00Z",
         "compression": "none",
         "encryption": "none",
-        "stored_bytes": 0,
+        "stored_bytes": 1,
         "stored_sha256": "",
-        "plain_bytes": 0,
+        "plain_bytes": 1,
         "generator": "tests",
     }
     return json.dumps({"dbbackup": base | record})
@@ -124,7 +124,7 @@ def manifest(**record: object) -> str:
 
 def test_backups_made_before_a_restore_are_listed_when_all_are_asked_for(call: Call, store: Path) -> None:
     store.mkdir()
-    (store / "safe.sqlite3").touch()
+    (store / "safe.sqlite3").write_bytes(b"x")
     (store / "safe.sqlite3.metadata").write_text(manifest(reason="before-restore"))
     assert call("listbackups", "-q") == ""
     assert names(call("listbackups", "-q", "--all")) == ["safe.sqlite3"]
@@ -132,7 +132,7 @@ def test_backups_made_before_a_restore_are_listed_when_all_are_asked_for(call: C
 
 def test_a_backup_that_was_never_finished_is_not_listed(call: Call, store: Path) -> None:
     store.mkdir()
-    (store / "half.sqlite3").touch()
+    (store / "half.sqlite3").write_bytes(b"x")
     (store / "half.sqlite3.metadata").write_text(manifest(state="writing"))
     assert call("listbackups", "-q", "--all") == ""
 
@@ -152,7 +152,7 @@ def test_a_storage_that_is_not_there_is_an_error_and_is_not_made(store: Path) ->
 
 def test_the_manifest_counts_more_than_the_name(call: Call, store: Path) -> None:
     store.mkdir()
-    (store / "any.name").touch()
+    (store / "any.name").write_bytes(b"x")
     record = manifest(alias="second", compression="zstd", created_at="2026-02-03T04:05:06Z")
     (store / "any.name.metadata").write_text(record)
     assert call("listbackups", "-q", "-d", "second", "-z").split() == ["any.name", "02/03/26", "04:05:06"]

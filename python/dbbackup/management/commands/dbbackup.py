@@ -64,7 +64,7 @@ class Command(DbbackupCommand):
                     stored = self._back_up(alias, request, settings, verbosity)
                     warnings += [f"{alias}: {warning}" for warning in stored.warnings]
                     if clean:
-                        self._clean(alias, request, settings, verbosity)
+                        self._clean(alias, request, settings, verbosity, stored.receipt.name)
                 except DbbackupError as error:
                     if len(request.aliases) == 1:
                         raise
@@ -87,8 +87,10 @@ class Command(DbbackupCommand):
                 self.say(f"  note: {note}")
         return stored
 
-    def _clean(self, alias: str, request: BackupRequest, settings: Settings, verbosity: int) -> None:
-        pruned = prune(alias, request, settings)
+    def _clean(
+        self, alias: str, request: BackupRequest, settings: Settings, verbosity: int, made: str
+    ) -> None:
+        pruned = prune(alias, request, settings, made=made)
         if verbosity < 1:
             return
         for decision in pruned.decisions:
