@@ -481,9 +481,9 @@ def test_cleaning_keeps_the_newest_and_never_touches_other_databases(tmp_path: P
     project = Project(tmp_path / "project", databases)
     fill(project.databases["app"], ["a"])
     project.configure("DBBACKUP_CLEANUP_KEEP = 2")
-    old = [backup_at(project, f"2026-01-0{day}", "app") for day in (1, 2, 3)]
-    others = [backup_at(project, f"2026-01-0{day}", "app2") for day in (1, 2, 3)]
-    foreign = [backup_at(project, "2026-01-01", "other"), "notes.txt"]
+    old = [backup_at(project, f"2020-01-0{day}", "app") for day in (1, 2, 3)]
+    others = [backup_at(project, f"2020-01-0{day}", "app2") for day in (1, 2, 3)]
+    foreign = [backup_at(project, "2020-01-01", "other"), "notes.txt"]
     (project.store / "notes.txt").touch()
     out = project.ok("dbbackup", "-d", "app", "-c")
     kept = set(project.backups())
@@ -498,8 +498,8 @@ def test_cleaning_keeps_the_newest_and_never_touches_other_databases(tmp_path: P
 def test_cleaning_for_one_server_never_touches_another(project: Project) -> None:
     fill(project.database, ["a"])
     project.configure("DBBACKUP_CLEANUP_KEEP = 1")
-    other = [backup_at(project, f"2026-01-0{day}", server="serverA") for day in (1, 2)]
-    own = backup_at(project, "2026-01-01", server="serverB")
+    other = [backup_at(project, f"2020-01-0{day}", server="serverA") for day in (1, 2)]
+    own = backup_at(project, "2020-01-01", server="serverB")
     out = project.ok("dbbackup", "-c", "-s", "serverB")
     assert set(other) <= set(project.backups())
     assert own not in project.backups()
@@ -510,10 +510,10 @@ def test_cleaning_counts_backups_of_every_compression(project: Project) -> None:
     fill(project.database, ["a"])
     project.configure("DBBACKUP_CLEANUP_KEEP = 2")
     for day, ending in ((1, ""), (2, ".gz"), (3, ".zst")):
-        backup_at(project, f"2026-01-0{day}", ending=ending)
+        backup_at(project, f"2020-01-0{day}", ending=ending)
     project.ok("dbbackup", "-c", "-z")
-    assert [name for name in project.backups() if "-2026-01-" in name] == [
-        "default-host-2026-01-03-120000.sqlite3.zst"
+    assert [name for name in project.backups() if "-2020-01-" in name] == [
+        "default-host-2020-01-03-120000.sqlite3.zst"
     ]
 
 
@@ -521,7 +521,7 @@ def test_the_filter_keeps_what_it_wants_beside_the_count(project: Project) -> No
     fill(project.database, ["a"])
     project.configure("DBBACKUP_CLEANUP_KEEP = 1")
     project.configure("def DBBACKUP_CLEANUP_KEEP_FILTER(name): return '-01-120000' in name")
-    names = [backup_at(project, f"2026-01-0{day}") for day in (1, 2)]
+    names = [backup_at(project, f"2020-01-0{day}") for day in (1, 2)]
     project.ok("dbbackup", "-c")
     assert [name for name in project.backups() if name in names] == names[:1]
 
@@ -542,7 +542,7 @@ def test_a_filter_that_fails_deletes_nothing(project: Project) -> None:
     fill(project.database, ["a"])
     project.configure("DBBACKUP_CLEANUP_KEEP = 1")
     project.configure("def DBBACKUP_CLEANUP_KEEP_FILTER(name): raise ValueError('oh')")
-    names = [backup_at(project, f"2026-01-0{day}") for day in (1, 2)]
+    names = [backup_at(project, f"2020-01-0{day}") for day in (1, 2)]
     assert "`DBBACKUP_CLEANUP_KEEP_FILTER` failed for" in project.fails(2, "dbbackup", "-c")
     assert set(names) < set(project.backups())
 
@@ -559,7 +559,7 @@ def test_the_backup_just_made_stays_when_a_clock_was_ahead(project: Project) -> 
 
 def test_a_failed_backup_cleans_nothing(project: Project) -> None:
     project.configure("DBBACKUP_CLEANUP_KEEP = 1")
-    names = [backup_at(project, f"2026-01-0{day}") for day in (1, 2)]
+    names = [backup_at(project, f"2020-01-0{day}") for day in (1, 2)]
     assert project.manage("dbbackup", "-c").code != 0
     assert project.backups() == names
 

@@ -1,5 +1,6 @@
 """``manage.py listbackups``."""
 
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -12,12 +13,14 @@ from tests.conftest import Call
 
 HEADER = "Name                                     Datetime            \n"
 
+PAYLOAD = b"no listing looks into it"
+
 FILES = [
-    "default-host-2026-01-01-120000.sqlite3",
-    "second-host-2026-01-02-120000.sqlite3.gz",
-    "default-host-2026-01-03-120000.sqlite3.gpg",
-    "host-2026-01-04-120000.tar.gz",
-    "default-host-2026-01-05-120000.sqlite3.zst",
+    "default-host-2020-01-01-120000.sqlite3",
+    "second-host-2020-01-02-120000.sqlite3.gz",
+    "default-host-2020-01-03-120000.sqlite3.gpg",
+    "host-2020-01-04-120000.tar.gz",
+    "default-host-2020-01-05-120000.sqlite3.zst",
 ]
 
 
@@ -35,11 +38,11 @@ def names(out: str) -> list[str]:
 
 def test_two_columns_are_printed_under_a_header(call: Call, listed: list[str]) -> None:
     assert call("listbackups") == HEADER + (
-        "default-host-2026-01-01-120000.sqlite3   01/01/26 12:00:00   \n"
-        "second-host-2026-01-02-120000.sqlite3.gz 01/02/26 12:00:00   \n"
-        "default-host-2026-01-03-120000.sqlite3.gpg 01/03/26 12:00:00   \n"
-        "host-2026-01-04-120000.tar.gz            01/04/26 12:00:00   \n"
-        "default-host-2026-01-05-120000.sqlite3.zst 01/05/26 12:00:00   \n"
+        "default-host-2020-01-01-120000.sqlite3   01/01/20 12:00:00   \n"
+        "second-host-2020-01-02-120000.sqlite3.gz 01/02/20 12:00:00   \n"
+        "default-host-2020-01-03-120000.sqlite3.gpg 01/03/20 12:00:00   \n"
+        "host-2020-01-04-120000.tar.gz            01/04/20 12:00:00   \n"
+        "default-host-2020-01-05-120000.sqlite3.zst 01/05/20 12:00:00   \n"
     )
 
 
@@ -79,8 +82,8 @@ def test_dates_are_local_in_the_projects_time_zone(
 ) -> None:
     settings.TIME_ZONE = zone
     store.mkdir()
-    (store / "default-host-2026-07-01-233000.sqlite3").write_bytes(b"x")
-    assert call("listbackups", "-q").split()[1:] == ["07/01/26", "23:30:00"]
+    (store / "default-host-2020-07-01-233000.sqlite3").write_bytes(b"x")
+    assert call("listbackups", "-q").split()[1:] == ["07/01/20", "23:30:00"]
 
 
 def test_a_file_without_a_date_is_listed_first_as_unknown(call: Call, listed: list[str], store: Path) -> None:
@@ -92,14 +95,14 @@ def test_a_file_without_a_date_is_listed_first_as_unknown(call: Call, listed: li
 
 def test_what_is_no_backup_is_not_listed(call: Call, listed: list[str], store: Path) -> None:
     for name in (
-        "default-host-2026-01-01-120000.sqlite3.metadata",
-        "default-host-2026-01-01-120000.sqlite3.sig",
+        "default-host-2020-01-01-120000.sqlite3.metadata",
+        "default-host-2020-01-01-120000.sqlite3.sig",
         ".default-host-2030-01-01-000000.sqlite3.partial",
         ".dbbackup-left-over",
         "notes.txt",
     ):
         (store / name).write_text("{}")
-    (store / "folder-2026-01-01-120000.sqlite3").mkdir()
+    (store / "folder-2020-01-01-120000.sqlite3").mkdir()
     assert names(call("listbackups", "-q")) == listed
 
 
@@ -111,11 +114,11 @@ def manifest(**record: object) -> str:
         "alias": "default",
         "database": "default",
         "servername": "host",
-        "created_at": "2026-01-01T12:00:00Z",
+        "created_at": "2020-01-01T12:00:00Z",
         "compression": "none",
         "encryption": "none",
         "stored_bytes": 1,
-        "stored_sha256": "",
+        "stored_sha256": hashlib.sha256(PAYLOAD).hexdigest(),
         "plain_bytes": 1,
         "generator": "tests",
     }
@@ -153,6 +156,6 @@ def test_a_storage_that_is_not_there_is_an_error_and_is_not_made(store: Path) ->
 def test_the_manifest_counts_more_than_the_name(call: Call, store: Path) -> None:
     store.mkdir()
     (store / "any.name").write_bytes(b"x")
-    record = manifest(alias="second", compression="zstd", created_at="2026-02-03T04:05:06Z")
+    record = manifest(alias="second", compression="zstd", created_at="2020-02-03T04:05:06Z")
     (store / "any.name.metadata").write_text(record)
-    assert call("listbackups", "-q", "-d", "second", "-z").split() == ["any.name", "02/03/26", "04:05:06"]
+    assert call("listbackups", "-q", "-d", "second", "-z").split() == ["any.name", "02/03/20", "04:05:06"]
