@@ -7,7 +7,7 @@ work cleanly and is raised again. Failures raise a subclass of :class:`dbbackup.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, final
+from typing import Any, Literal, Self, final
 
 __version__: str
 """The version of the engine, of the command line and of this package: one number."""
@@ -31,7 +31,7 @@ def exit_code(kind: str) -> int:
 class Store:
     """A folder of backups. Nothing is opened or created before the first use."""
 
-    def __init__(self, location: str, *, file_mode: int = 0o600) -> None: ...
+    def __new__(cls, location: str, *, file_mode: int = 0o600) -> Self: ...
     @property
     def location(self) -> str: ...
 
@@ -43,7 +43,7 @@ class Tool:
     ``dbbackup sqlite-dump`` or ``dbbackup sqlite-load``, whose reports the engine understands.
     """
 
-    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] = ...) -> None: ...
+    def __new__(cls, argv: Sequence[str], *, env: Mapping[str, str] = ...) -> Self: ...
 
 @final
 class Naming:
@@ -54,16 +54,16 @@ class Naming:
     name. `aliases` are the known databases, `extensions` those of the known connectors (``sqlite3``, …).
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         template: str | None,
         date_format: str,
         servername: str,
         time_zone: str | None = None,
-        aliases: Sequence[str] = (),
-        extensions: Sequence[str] = (),
-    ) -> None: ...
+        aliases: Sequence[str] = ...,
+        extensions: Sequence[str] = ...,
+    ) -> Self: ...
 
 @final
 class Backup:

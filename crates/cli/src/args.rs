@@ -1,7 +1,7 @@
 //! Arguments exactly as typed; nothing is read or resolved here.
 
 // These comments are the help, which is plain text.
-#![allow(clippy::doc_markdown)]
+#![allow(clippy::doc_markdown, rustdoc::broken_intra_doc_links)]
 
 use std::path::PathBuf;
 
