@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ from dbbackup.exceptions import (
     RefusedError,
     UnsupportedError,
 )
-from dbbackup.storage import backup_storage, folder_store, local_store
+from dbbackup.storage import backup_storage, folder_store, local_file, local_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,11 +229,11 @@ def _local_file(path: str, settings: Settings) -> tuple[_engine.Store, str, bool
         message = f"cannot write to `{path}`: URLs are not supported yet"
         raise UnsupportedError(message, subject=path, hint="-O/--output-path takes the path of a local file")
     # A link stays: it is the file behind it that is replaced.
-    file = Path(path).resolve()
-    if path.endswith("/") or (file.exists() and not file.is_file()):
+    file, found = local_file(path)
+    if path.endswith("/") or (found and not stat.S_ISREG(found.st_mode)):
         message = f"cannot write to `{path}`: it is a folder or a device, and no file"
         raise ConfigurationError(message, subject=path, hint="-O/--output-path takes the path of a file")
-    if not file.parent.is_dir():
+    if not found and not file.parent.is_dir():
         message = f"cannot write to `{path}`: there is no folder `{file.parent}`"
         raise ConfigurationError(message, subject=path)
     alias = _alias_of(file, settings)
@@ -244,7 +246,7 @@ def _local_file(path: str, settings: Settings) -> tuple[_engine.Store, str, bool
 def _alias_of(file: Path, settings: Settings) -> str | None:
     for alias in settings.aliases:
         with suppress(DbbackupError):  # other engines have no file
-            target = get_connector(alias, settings).target.resolve()
+            target = Path(os.path.realpath(get_connector(alias, settings).target))
             if file.parent == target.parent and file.name.removeprefix(target.name) in _OWN_ENDINGS:
                 return alias
     return None

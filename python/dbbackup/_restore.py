@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from dbbackup._naming import local_time, naming
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup.db.base import SQLITE_CONNECTOR, BaseDBConnector, get_connector, same_format
 from dbbackup.exceptions import BackupNotFoundError, ConfigurationError, RefusedError, UnsupportedError
-from dbbackup.storage import backup_storage, folder_store, local_store
+from dbbackup.storage import backup_storage, folder_store, local_file, local_store
 
 if TYPE_CHECKING:
     from dbbackup.conf import Settings
@@ -171,11 +173,11 @@ def run_restore(plan: RestorePlan, *, progress: _engine.Progress | None) -> _eng
 def _local_file(
     path: str, names: _engine.Naming, connector: BaseDBConnector
 ) -> tuple[_engine.Store, _engine.Backup]:
-    file = Path(path).resolve()
-    if not file.is_file():
+    file, found = local_file(path)
+    if not found or not stat.S_ISREG(found.st_mode):
         message = f"there is no file `{path}`"
         raise BackupNotFoundError(message, subject=path)
-    if file == connector.target.resolve():
+    if file == Path(os.path.realpath(connector.target)):
         message = f"cannot restore `{path}`: it is the database itself"
         raise RefusedError(message, subject=path)
     store = folder_store(file.parent)

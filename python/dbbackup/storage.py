@@ -1,5 +1,6 @@
 """The storage of the backups: ``STORAGES["dbbackup"]`` as a store of the engine."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,9 @@ from django.core.files.storage import FileSystemStorage, InvalidStorageError, st
 
 from dbbackup._engine import Store
 from dbbackup.conf import STORAGE_ALIAS, Settings
-from dbbackup.exceptions import ConfigurationError, StorageError, UnsupportedError
+from dbbackup.exceptions import AccessDeniedError, ConfigurationError, StorageError, UnsupportedError
 
-__all__ = ["StorageError", "backup_storage", "folder_store", "local_store"]
+__all__ = ["StorageError", "backup_storage", "folder_store", "local_file", "local_store"]
 
 DEFAULT_FILE_MODE = 0o600
 """Backups hold everything that a database holds: they are for their owner alone."""
@@ -68,6 +69,24 @@ def local_store(storage: FileSystemStorage, settings: Settings) -> Store:
 def folder_store(folder: Path) -> Store:
     """Return a store for a folder that was named on the command line."""
     return Store(str(folder), file_mode=DEFAULT_FILE_MODE)
+
+
+def local_file(path: str) -> tuple[Path, os.stat_result | None]:
+    """Return the file that `path` means, links followed, and what is known of it; ``None``: it is not there.
+
+    Raises:
+        AccessDeniedError: It cannot be told, for want of rights.
+
+    """
+    # `Path.resolve` would raise on a loop of links.
+    file = Path(os.path.realpath(path))
+    try:
+        return file, file.stat()
+    except PermissionError as error:
+        message = f"cannot look at `{path}`: {error.strerror}"
+        raise AccessDeniedError(message, subject=path) from error
+    except OSError:
+        return file, None
 
 
 def _configured_storage() -> Any:

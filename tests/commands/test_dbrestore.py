@@ -384,6 +384,7 @@ def test_several_databases_and_none_named_is_an_error_that_lists_them(two_databa
         (["-d", "third"], 2),
         (["-i", "a", "-I", "b"], 2),
         (["-I", "db.sqlite3"], 9),
+        (["-I", "loop"], 4),
     ],
 )
 def test_what_cannot_be_restored_is_an_error_and_the_database_stays(
@@ -391,6 +392,7 @@ def test_what_cannot_be_restored_is_an_error_and_the_database_stays(
 ) -> None:
     now = fill(project.database, NEW)
     project.store.mkdir()
+    (project.root / "loop").symlink_to("loop")
     project.fails(code, "dbrestore", "--noinput", *arguments)
     assert rows(project.database) == now
 

@@ -45,12 +45,14 @@ def test_a_missing_name_is_a_wrong_setting(name: object) -> None:
 def test_the_interpreter_is_this_environments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert Path(interpreter()).parent == Path(sys.prefix, "bin")
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    with pytest.raises(ConfigurationError, match=f"cannot find a Python interpreter in `{tmp_path}/bin`"):
+    with pytest.raises(
+        ConfigurationError, match=f"cannot find a Python interpreter that may be run in `{tmp_path}/bin`"
+    ):
         interpreter()
     versioned = tmp_path / "bin" / f"python3.{sys.version_info.minor}"
     for name in (versioned, tmp_path / "bin" / "python3", tmp_path / "bin" / "python"):
         name.parent.mkdir(exist_ok=True)
-        name.touch()
+        name.touch(0o755)
         assert interpreter() == str(name)
 
 

@@ -87,9 +87,9 @@ def interpreter() -> str:
         names = ("python", "python3", f"python3.{sys.version_info.minor}")
         candidates = [Path(sys.prefix, "bin", name) for name in names]
     for candidate in candidates:
-        if candidate.exists():
+        if os.access(candidate, os.X_OK):
             return str(candidate)
-    message = f"cannot find a Python interpreter in `{candidates[0].parent}`"
+    message = f"cannot find a Python interpreter that may be run in `{candidates[0].parent}`"
     raise ConfigurationError(
         message,
         subject=str(candidates[0]),
