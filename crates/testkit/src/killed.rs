@@ -113,8 +113,11 @@ pub fn signalled(command: &mut Command, signal: &str, moment: &Moment) -> Ended 
     while Instant::now() < deadline && matches!(child.try_wait(), Ok(None)) {
         std::thread::sleep(Duration::from_millis(1).min(deadline.saturating_duration_since(Instant::now())));
     }
-    if matches!(child.try_wait(), Ok(None)) {
-        send(child.id(), signal);
+    match (child.try_wait(), signal) {
+        // At once, without a program that has to start first.
+        (Ok(None), "KILL") => child.kill().expect("our own child can be killed"),
+        (Ok(None), _) => send(child.id(), signal),
+        _ => {}
     }
 
     let deadline = Instant::now() + PATIENCE;
