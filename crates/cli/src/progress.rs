@@ -63,8 +63,9 @@ impl State {
             Drawing::Bar(bar) => {
                 if is_new {
                     bar.reset();
-                    bar.set_style(style(event.total.is_some()));
-                    bar.set_message(format!("{} {}", self.subject, verb(event.phase)));
+                    let message = format!("{} {}", self.subject, verb(event.phase));
+                    bar.set_style(style(event.total.is_some(), &message));
+                    bar.set_message(message);
                 }
                 if let Some(total) = event.total {
                     bar.set_length(total);
@@ -94,15 +95,16 @@ impl Drop for State {
     }
 }
 
-fn style(has_total: bool) -> ProgressStyle {
-    let columns = tcgetwinsize(io::stderr()).map_or(80, |size| size.ws_col);
-    let template = match (has_total, columns) {
-        (true, 72..) => {
+/// Returns what fits beside a message so long: the bar goes first, then the message's end.
+fn style(has_total: bool, message: &str) -> ProgressStyle {
+    let columns = tcgetwinsize(io::stderr()).map_or(80, |size| usize::from(size.ws_col));
+    let template = match (has_total, columns.saturating_sub(message.chars().count())) {
+        (true, 56..) => {
             "{msg} {wide_bar:.cyan/dim} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta:>3}"
         }
-        (true, 44..) => "{msg} {wide_bar:.cyan/dim} {percent:>3}% {eta:>3}",
-        (true, _) => "{percent:>3}% {msg}",
-        (false, _) => "{msg} {elapsed}",
+        (true, 24..) => "{msg} {wide_bar:.cyan/dim} {percent:>3}% {eta:>3}",
+        (true, _) => "{percent:>3}% {wide_msg}",
+        (false, _) => "{elapsed:>4} {wide_msg}",
     };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
