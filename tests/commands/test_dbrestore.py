@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -499,7 +500,7 @@ def test_no_standard_input_at_all_declines(project: Project) -> None:
     stored(project)
     now = fill(project.database, NEW)
     command = [*project._argv(("dbrestore",))]
-    script = " ".join([*command, "<&-"])
+    script = f"{shlex.join(command)} <&-"
     done = subprocess.run(["sh", "-c", script], cwd=project.root, capture_output=True, text=True, check=False)
     assert (done.returncode, "declined" in done.stderr) == (7, True), done
     assert rows(project.database) == now

@@ -126,7 +126,8 @@ impl Store for Local {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
-        let mut bytes = Vec::new();
+        // Room for most of them at once: a listing reads a thousand.
+        let mut bytes = Vec::with_capacity(8 * 1024);
         file.take(MANIFEST_BYTES).read_to_end(&mut bytes).map_err(failed)?;
         Ok(Some(bytes))
     }
