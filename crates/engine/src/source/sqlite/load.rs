@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::Access;
 
 use super::check::{check, require_whole, set_journal_bytes};
-use super::place::{Scratch, beside, folder, require_access, require_file, require_room, set_aside};
+use super::place::{Scratch, beside, folder, metadata_if_there, require_access, require_file, require_room, set_aside};
 use super::{Sqlite, connect, holders, is_busy};
 use crate::count::drain;
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -120,7 +120,8 @@ impl Load for SqliteLoad {
         }
         let mut notes = Vec::new();
         self.run.phase(Phase::Swap, Some(self.bytes))?;
-        if path.exists() {
+        let live = metadata_if_there(&path).map_err(|source| failed(&path, source))?;
+        if live.is_some() {
             match self.overwrite()? {
                 Swapped::Done => return Ok(LoadFacts { notes }),
                 Swapped::NotADatabase => {}
@@ -128,7 +129,6 @@ impl Load for SqliteLoad {
         }
         // From here to the rename nothing waits and nothing is written but names.
         self.restore_journal_bytes(journal).map_err(|source| failed(&path, source))?;
-        let live = fs::File::open(&path).ok();
         let has_journal = ["-journal", "-wal"].iter().any(|ending| beside(&path, ending).exists());
         if live.is_some() || has_journal {
             let aside = set_aside(&path, Timestamp::now()).map_err(|source| failed(&path, source))?;

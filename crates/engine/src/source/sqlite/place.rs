@@ -1,6 +1,6 @@
 //! Places beside a database: temporary copies that are swept, room on the disk, files moved aside.
 
-use std::fs::Permissions;
+use std::fs::{Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -46,14 +46,13 @@ impl Scratch {
     }
 
     /// Gives the copy the mode and owner of `like`, or what SQLite gives a new file, then renames it to `to`.
-    pub(super) fn into_place(mut self, to: &Path, like: Option<&fs::File>) -> io::Result<()> {
+    pub(super) fn into_place(mut self, to: &Path, like: Option<&Metadata>) -> io::Result<()> {
         let mode = match like {
-            Some(file) => {
-                let metadata = file.metadata()?;
-                let (uid, gid) = (metadata.uid(), metadata.gid());
+            Some(replaced) => {
                 // Only root can give a file away; for others it stays theirs, as with any copy.
-                let _not_root = std::os::unix::fs::fchown(self.file().file(), Some(uid), Some(gid));
-                metadata.mode() & 0o7777
+                let _not_root =
+                    std::os::unix::fs::fchown(self.file().file(), Some(replaced.uid()), Some(replaced.gid()));
+                replaced.mode() & 0o7777
             }
             None => 0o644 & !umask(),
         };
@@ -152,6 +151,17 @@ fn free_name(database: &Path, now: Timestamp) -> PathBuf {
         number += 1;
     }
     aside
+}
+
+/// Returns what a file is; `None` only if there is none. A file that cannot be asked about is there.
+///
+/// Asked by name: to open a live database and close it again would drop this process's locks on it.
+pub(super) fn metadata_if_there(path: &Path) -> io::Result<Option<Metadata>> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns the path with something appended to the file's name.
