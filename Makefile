@@ -100,4 +100,4 @@ $(VENV)/.docs: $(VENV)/.dev
 # VIRTUAL_ENV is set for this one command: pyo3 compiles anew whenever it changes.
 $(ENGINE): $(VENV)/.dev $(ENGINE_SOURCES)
 	PIP_QUIET=1 VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(PY) -m maturin develop --release
-	@touch $@
+	@test -s $@ && touch $@

@@ -160,8 +160,11 @@ def restore(
 def verify(store: Store, name: str, *, progress: Progress | None = None) -> Report:
     """Read the backup `name` to its end and prove what can be proven without a database."""
 
-def catalogue(store: Store, *, naming: Naming) -> list[Backup]:
-    """List the whole backups in `store`, oldest first; those without any date come first."""
+def catalogue(store: Store, *, naming: Naming) -> tuple[list[Backup], list[tuple[str, str]]]:
+    """List the whole backups in `store`, oldest first; those without any date come first.
+
+    The second list is of files that look like backups and cannot be whole: name, and what is wrong.
+    """
 
 def find(store: Store, name: str, *, naming: Naming) -> Backup:
     """Return the backup `name`; raise ``BackupNotFoundError`` if there is none."""

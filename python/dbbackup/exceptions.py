@@ -76,8 +76,11 @@ class DbbackupError(Exception):
         return _engine.exit_code(self.kind)
 
     def for_terminal(self) -> str:
-        """Return the message, and the hint on a line of its own."""
-        return f"{self}\nhint: {self.hint}" if self.hint else str(self)
+        """Return the message, what it is about unless it says so, and the hint on a line of its own."""
+        text = str(self)
+        if self.subject and self.subject not in text:
+            text = f"{text} (`{self.subject}`)"
+        return f"{text}\nhint: {self.hint}" if self.hint else text
 
 
 class ConfigurationError(DbbackupError, ImproperlyConfigured):

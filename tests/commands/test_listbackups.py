@@ -140,6 +140,20 @@ def test_a_backup_that_was_never_finished_is_not_listed(call: Call, store: Path)
     assert call("listbackups", "-q", "--all") == ""
 
 
+def test_what_cannot_be_whole_is_named_beside_the_list(call: Call, store: Path) -> None:
+    store.mkdir()
+    (store / "cut.sqlite3").write_bytes(b"xx")
+    (store / "cut.sqlite3.metadata").write_text(manifest())
+    (store / "empty.sqlite3").touch()
+    err = io.StringIO()
+    call_command("listbackups", stdout=io.StringIO(), stderr=err)
+    lines = err.getvalue().splitlines()
+    assert [line.split(":")[1].strip() for line in lines] == ["cut.sqlite3", "empty.sqlite3"]
+    with pytest.raises(CommandError, match=r"cut\.sqlite3"):
+        call_command("dbrestore", "--noinput", "-d", "default", stdout=io.StringIO())
+    assert call("listbackups") == HEADER
+
+
 def test_an_empty_storage_lists_nothing(call: Call, store: Path) -> None:
     store.mkdir()
     assert call("listbackups") == HEADER

@@ -150,8 +150,15 @@ impl Catalogue {
             .of(&any_database)
             .map(|backup| format!("\n  {} (of `{}`)", backup.name, backup.database.as_deref().unwrap_or("?")))
             .collect();
-        if others.is_empty() {
+        if others.is_empty() && self.faulty.is_empty() {
             return not_found(scope, what).hint("list the store to see what it holds");
+        }
+        if others.is_empty() {
+            // Whose they are may not be known; one of them may be what is looked for.
+            let list: Vec<String> = self.faulty.iter().map(|faulty| format!("\n  {}", faulty.why)).collect();
+            let message = format!("{what}; these files are none that can be used:{}", list.concat());
+            return not_found(scope, message)
+                .hint("see what is wrong with each, or name a backup of another server or database");
         }
         let database = scope.database.as_deref().unwrap_or_default();
         let list = others.concat();

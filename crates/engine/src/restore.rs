@@ -62,7 +62,7 @@ pub fn restore(name: &str, target: &mut dyn Target, store: &dyn Store, run: &Run
         None => "the content itself".to_owned(),
     };
     run.cancel.check()?;
-    let facts = load.commit()?;
+    let facts = load.commit().map_err(|error| error.subject(name))?;
     Ok(Report {
         name: name.to_owned(),
         plain_bytes: plain_tally.bytes(),

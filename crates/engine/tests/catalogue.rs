@@ -218,6 +218,9 @@ fn what_cannot_be_whole_is_never_the_newest_and_never_counted() {
         let request = Prune { scope: &scope, servername: "host", policy: Policy::keep_last(1), dry_run: false };
         prune(&request, &store, &naming, |_| false).unwrap();
         assert!(store.bytes(whole).is_some() && store.bytes(broken).is_some());
+        store.delete(whole).unwrap();
+        let error = Catalogue::read(&store, &naming).unwrap().newest(&scope, None, "host").unwrap_err();
+        assert!(error.to_string().contains(broken), "{error}");
         Catalogue::find(&store, broken, &naming).unwrap_err();
     }
 }

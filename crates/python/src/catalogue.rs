@@ -14,9 +14,10 @@ use crate::types::{Backup, Naming, Pruned, Store};
 /// Lists the whole backups of a store. The contract is documented in `_engine.pyi`.
 #[pyfunction]
 #[pyo3(signature = (store, *, naming))]
-pub(crate) fn catalogue(py: Python<'_>, store: &Store, naming: &Naming) -> PyResult<Vec<Backup>> {
+pub(crate) fn catalogue(py: Python<'_>, store: &Store, naming: &Naming) -> PyResult<(Vec<Backup>, Vec<Faulty>)> {
     let catalogue = read(py, store, naming)?;
-    catalogue.backups.iter().map(|listed| Backup::new(py, listed)).collect()
+    let backups = catalogue.backups.iter().map(|listed| Backup::new(py, listed)).collect::<PyResult<_>>()?;
+    Ok((backups, catalogue.faulty.into_iter().map(|faulty| (faulty.name, faulty.why)).collect()))
 }
 
 /// Returns one backup by its name. The contract is documented in `_engine.pyi`.
@@ -95,6 +96,9 @@ fn wanted(
         })
         .collect()
 }
+
+/// Name, and what is wrong.
+type Faulty = (String, String);
 
 fn read(py: Python<'_>, store: &Store, naming: &Naming) -> PyResult<Catalogue> {
     py.detach(|| Catalogue::read(&store.local, &naming.0)).map_err(|error| to_python(py, &error))

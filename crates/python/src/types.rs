@@ -18,7 +18,6 @@ use crate::errors::to_python;
 #[pyclass(frozen)]
 pub(crate) struct Store {
     pub(crate) local: Local,
-    location: PathBuf,
 }
 
 #[pymethods]
@@ -26,12 +25,12 @@ impl Store {
     #[new]
     #[pyo3(signature = (location, *, file_mode = 0o600))]
     fn new(location: PathBuf, file_mode: u32) -> Self {
-        Self { local: Local::new(&location).with_file_mode(file_mode), location }
+        Self { local: Local::new(location).with_file_mode(file_mode) }
     }
 
     #[getter]
-    fn location(&self) -> PathBuf {
-        self.location.clone()
+    fn location(&self) -> String {
+        self.local.root().to_string_lossy().into_owned()
     }
 }
 

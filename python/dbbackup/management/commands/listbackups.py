@@ -77,10 +77,13 @@ class Command(DbbackupCommand):
                     and (encrypted is None or (backup.encryption != "none") == encrypted)
                 )
 
-            backups = catalogue(store, naming=naming(settings))
+            backups, faulty = catalogue(store, naming=naming(settings))
             if not quiet:
                 self.say(ROW.format(name="Name", datetime="Datetime"))
             for backup in filter(asked_for, backups):
                 made = backup.created_at
                 date = local_time(made, settings.time_zone).strftime("%x %X") if made else "Unknown"
                 self.say(ROW.format(name=backup.name, datetime=date))
+            if not quiet:
+                for name, why in faulty:
+                    self.stderr.write(f"not listed: {name}: {why}")

@@ -72,7 +72,7 @@ impl Sqlite {
                 let seconds = self.lock_timeout.as_secs_f32();
                 let holders = holders::describe(&self.path);
                 Error::new(ErrorKind::Busy, format!("{what}: it was locked for {seconds} s{holders}"))
-                    .hint("try again when that has ended, or wait longer with --lock-timeout")
+                    .hint("try again when that has ended")
             }
             Some(ErrorCode::NotADatabase) => Error::new(ErrorKind::Corrupt, format!("{what}: it is not a database")),
             Some(ErrorCode::DatabaseCorrupt) => Error::new(ErrorKind::Corrupt, what).because(source),
