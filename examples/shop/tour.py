@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dbbackup._units import human_bytes
 from fingerprint import Fingerprint, fingerprint
 
 SOURCE = Path(__file__).resolve().parent
@@ -98,8 +99,8 @@ def tell(tour: Tour) -> None:
     tour.run("python manage.py dbbackup -z")
     tour.run("python manage.py listbackups")
     (plain,), (packed,) = tour.backups(".sqlite3"), tour.backups(".sqlite3.gz")
-    sizes = [(tour.folder / "backups" / name).stat().st_size / 1e6 for name in (plain, packed)]
-    tour.means(f"two whole backups of a database in use: {sizes[0]:.1f} MB plain, {sizes[1]:.1f} MB with -z")
+    sizes = [human_bytes((tour.folder / "backups" / name).stat().st_size) for name in (plain, packed)]
+    tour.means(f"two whole backups of a database in use: {sizes[0]} plain, {sizes[1]} with -z")
 
     tour.step("An accident: somebody deletes the paid orders")
     tour.run(f'python manage.py shell -v 0 -c "{ACCIDENT}"')

@@ -312,6 +312,7 @@ fn child(verb: &str, path: &std::path::Path) -> Tool {
 fn dump_by_child(world: &World, store: &Local, run: &Run) -> dbbackup::Result<dbbackup::Receipt> {
     let naming = Naming::standard("web-1", &["shop".to_owned()])?;
     let request = Backup {
+        kind: dbbackup::manifest::Kind::Database,
         name: BackupName::Generated { naming: &naming, extension: "sqlite3" },
         alias: "shop".to_owned(),
         database: "shop".to_owned(),

@@ -5,24 +5,25 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::archive;
 use crate::compress::{self, Compression};
 use crate::count::{Counted, Tally, Watched};
 use crate::encrypt::{self, Encryption};
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::manifest::{FORMAT, Kind, Manifest, Reason, Record, Skipped, State};
+use crate::manifest::{FORMAT, Kind, Manifest, Reason, Record, State};
 use crate::name::Naming;
 use crate::run::{Phase, Run};
 use crate::source::{DumpFacts, Source};
 use crate::store::{Existing, Slot, Store, is_listable};
 
-/// One database to be stored.
+/// One database, or one folder of media, to be stored.
 pub struct Backup<'a> {
     /// How it is named.
     pub name: BackupName<'a>,
-    /// The name that the user gave the database.
+    /// What it is of.
+    pub kind: Kind,
+    /// The name that the user gave the database, or the media.
     pub alias: String,
-    /// The database's own name, without folder and without what follows its first dot.
+    /// The database's own name, without folder and without what follows its first dot; the folder's own for media.
     pub database: String,
     /// This host.
     pub servername: String,
@@ -82,9 +83,8 @@ pub fn backup(request: &Backup<'_>, source: &mut dyn Source, store: &dyn Store, 
     let total = dump.expected_bytes();
     run.phase(Phase::Backup, total)?;
 
-    let watched = Watched::new(&mut dump, &plain, run, Phase::Backup, total);
-    let archive = archive::pack(watched);
-    let small = compress::encode(archive, request.compression, run.threads);
+    let archive = Watched::new(&mut dump, &plain, run, Phase::Backup, total);
+    let small = compress::encode(archive, request.compression, run.threads)?;
     let sealed = encrypt::seal(small);
     slot.write(&mut Counted::new(sealed, &stored))?;
 
@@ -109,7 +109,7 @@ impl Backup<'_> {
         };
         for _ in 0..NAME_TRIES {
             let now = Timestamp::now();
-            let name = naming.generate(&self.alias, &self.servername, extension, self.compression, now)?;
+            let name = naming.generate(self.kind, &self.alias, &self.servername, extension, self.compression, now)?;
             require_listable(&name)?;
             match store.claim(&name, Existing::Refuse) {
                 Err(taken) if taken.kind() == ErrorKind::AlreadyExists => {}
@@ -131,7 +131,7 @@ impl Backup<'_> {
         Record {
             format: FORMAT,
             state: State::Whole,
-            kind: Kind::Database,
+            kind: self.kind,
             alias: self.alias.clone(),
             database: self.database.clone(),
             servername: self.servername.clone(),
@@ -144,9 +144,10 @@ impl Backup<'_> {
             plain_bytes: plain.bytes(),
             source_id: self.source_id.clone(),
             source: facts.source,
-            skipped: Skipped::default(),
-            excluded: Vec::new(),
+            skipped: facts.skipped,
+            excluded: facts.excluded,
             content: facts.content,
+            media: facts.media,
             generator: format!("dbbackup {}", crate::VERSION),
             unknown: Map::new(),
         }

@@ -199,14 +199,13 @@ impl Backup {
         }
         let (_, compression, encryption) = split_endings(&entry.name);
         let parsed = naming.parse(&entry.name);
-        let extension = naming.extension_of(&entry.name);
         let (alias, servername, created_at) = match parsed {
             Some(parsed) => (Some(parsed.alias), parsed.servername, parsed.created_at),
             None => (None, None, naming.date_in(&entry.name)),
         };
         Ok(Some(Self {
             name: entry.name.clone(),
-            kind: if extension == Some("tar") { Kind::Media } else { Kind::Database },
+            kind: naming.kind_of(&entry.name).unwrap_or(Kind::Database),
             alias,
             database: None,
             servername,

@@ -12,6 +12,7 @@
 //! # Examples
 //!
 //! ```
+//! use dbbackup::manifest::Kind;
 //! use dbbackup::source::sqlite::Sqlite;
 //! use dbbackup::{Backup, BackupName, Compression, Local, Naming, Run};
 //!
@@ -22,6 +23,7 @@
 //! let store = Local::new(folder.path().join("backups"));
 //! let naming = Naming::standard("web-1", &["shop".to_owned()])?;
 //! let request = Backup {
+//!     kind: Kind::Database,
 //!     name: BackupName::Generated { naming: &naming, extension: "sqlite3" },
 //!     alias: "shop".to_owned(),
 //!     database: "shop".to_owned(),
@@ -50,10 +52,12 @@ mod error;
 mod lock;
 pub mod manifest;
 pub mod name;
+mod pool;
 mod proof;
 mod prune;
 mod restore;
 pub mod retention;
+mod room;
 mod run;
 pub mod source;
 pub mod store;
@@ -66,7 +70,7 @@ pub use encrypt::Encryption;
 pub use error::{Error, ErrorKind, ErrorReport, KINDS, KindInfo, Result, Retry, Stage};
 pub use name::Naming;
 pub use prune::{Prune, prune};
-pub use restore::{Report, restore, verify};
+pub use restore::{Report, preview, restore, verify};
 pub use run::{Cancel, Event, Phase, Progress, Run};
 pub use store::{Local, Memory, Store};
 

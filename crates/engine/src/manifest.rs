@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use crate::compress::Compression;
 use crate::encrypt::Encryption;
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::store::MANIFEST_BYTES;
+use crate::source::media::MediaContent;
+use crate::store::{MANIFEST_BYTES, manifest_name};
 
 /// `<name>.metadata`: the predecessor's keys at the top, ours in one object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,12 +62,15 @@ pub struct Record {
     /// What could not be read.
     #[serde(default)]
     pub skipped: Skipped,
-    /// Tables that were left out on request.
+    /// Tables, or patterns of files, that were left out on request.
     #[serde(default)]
     pub excluded: Vec<String>,
     /// What the database held, where that could be told cheaply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
+    /// What the files were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<MediaContent>,
     /// Who wrote this, with its version.
     pub generator: String,
     /// Keys of later versions stay.
@@ -125,12 +129,12 @@ impl Reason {
     }
 }
 
-/// What could not be read.
+/// What could not be read, or written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// How many.
     pub count: u64,
-    /// The first names.
+    /// The first names, each with the reason.
     pub names: Vec<String>,
 }
 
@@ -156,20 +160,24 @@ impl Manifest {
         let failed = |kind, why: &str| {
             Error::new(kind, format!("cannot read the manifest of `{name}`: {why}")).at(Stage::Store).subject(name)
         };
-        let value: Value = serde_json::from_slice(json)
-            .map_err(|source| failed(ErrorKind::Corrupt, "it is not JSON").because(source))?;
+        let unreadable = |why: &str| {
+            let file = manifest_name(name);
+            failed(ErrorKind::Corrupt, why)
+                .hint(format!("take another backup; or move `{file}` away: the payload is then used without its word"))
+        };
+        let value: Value =
+            serde_json::from_slice(json).map_err(|source| unreadable("it is not JSON").because(source))?;
         let format = value.pointer("/dbbackup/format").and_then(Value::as_u64);
         let Some(format) = format else {
             // The predecessor's, whose user may have had a key of our name.
             let top = serde_json::from_value(value);
-            let top = top.map_err(|source| failed(ErrorKind::Corrupt, "it is no object").because(source))?;
+            let top = top.map_err(|source| unreadable("it is no object").because(source))?;
             return Ok(Self { top, dbbackup: None });
         };
         if format > u64::from(FORMAT) {
             return Err(failed(ErrorKind::Unsupported, "a later version of dbbackup wrote it").hint("upgrade dbbackup"));
         }
-        serde_json::from_value(value)
-            .map_err(|source| failed(ErrorKind::Corrupt, "it lacks what a manifest has").because(source))
+        serde_json::from_value(value).map_err(|source| unreadable("it lacks what a manifest has").because(source))
     }
 
     /// Writes the manifest, indented, with a newline at its end.

@@ -9,18 +9,26 @@ use regex_lite::{Regex, escape};
 use crate::compress::Compression;
 use crate::encrypt::Encryption;
 use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::Kind;
 
 /// `{databasename}-{servername}-{datetime}.{extension}`, as django-dbbackup's.
 pub const TEMPLATE: &str = "{databasename}-{servername}-{datetime}.{extension}";
 /// `%Y-%m-%d-%H%M%S`, as django-dbbackup's.
 pub const DATE_FORMAT: &str = "%Y-%m-%d-%H%M%S";
+/// `{servername}-{datetime}.{extension}`, as django-dbbackup's.
+pub const MEDIA_TEMPLATE: &str = "{servername}-{datetime}.{extension}";
+/// The extension of media.
+pub const MEDIA_EXTENSION: &str = "tar";
 /// Extensions of every connector of django-dbbackup and of media.
-pub const EXTENSIONS: [&str; 6] = ["sqlite3", "psql.bin", "psql", "dump", "json", "tar"];
+pub const EXTENSIONS: [&str; 6] = ["sqlite3", "psql.bin", "psql", "dump", "json", MEDIA_EXTENSION];
 
 /// How backups are named, and so how a name without a manifest is understood.
 #[derive(Clone, Debug)]
 pub struct Naming {
     template: Option<String>,
+    media_template: Option<String>,
+    /// Whose a media backup is whose name is all that is known of it.
+    media_alias: String,
     date_format: String,
     time_zone: TimeZone,
     /// This host's name.
@@ -45,6 +53,7 @@ pub struct Parsed {
 
 #[derive(Clone, Debug)]
 struct Pattern {
+    kind: Kind,
     alias: String,
     regex: Regex,
 }
@@ -74,6 +83,8 @@ impl Naming {
         extensions.dedup();
         let mut naming = Self {
             template,
+            media_template: Some(MEDIA_TEMPLATE.to_owned()),
+            media_alias: "media".to_owned(),
             date_format: date_format.into(),
             time_zone,
             servername: servername.into(),
@@ -85,6 +96,19 @@ impl Naming {
         naming.aliases.sort_by_key(|alias| std::cmp::Reverse(alias.len()));
         naming.patterns = naming.compile()?;
         Ok(naming)
+    }
+
+    /// Names media by `template`, as [`Naming::new`] names databases: `{databasename}` is empty. A name without a
+    /// manifest is a backup of `alias`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Naming::new`].
+    pub fn with_media(mut self, template: Option<String>, alias: impl Into<String>) -> Result<Self> {
+        self.media_template = template;
+        self.media_alias = alias.into();
+        self.patterns = self.compile()?;
+        Ok(self)
     }
 
     /// Names by the default template in the system's time zone.
@@ -106,6 +130,7 @@ impl Naming {
     /// `Config` without a template, and for a date format that `strftime` does not know.
     pub fn generate(
         &self,
+        kind: Kind,
         alias: &str,
         servername: &str,
         extension: &str,
@@ -114,12 +139,12 @@ impl Naming {
     ) -> Result<String> {
         let local = at.to_zoned(self.time_zone.clone());
         let date = strtime::format(self.jiff_format(), &local).map_err(|source| self.bad_format().because(source))?;
-        let name = self.fill(|placeholder| match placeholder {
-            "databasename" => Some(stem(alias).to_owned()),
+        let name = fill(self.template_of(kind), |placeholder| match placeholder {
+            "databasename" => Some(if kind == Kind::Media { String::new() } else { stem(alias).to_owned() }),
             "servername" => Some(servername.to_owned()),
             "datetime" => Some(date.clone()),
             "extension" => Some(extension.to_owned()),
-            "content_type" => Some(if extension == "tar" { "media" } else { "db" }.to_owned()),
+            "content_type" => Some(content_type(kind).to_owned()),
             _ => None,
         })?;
         Ok(squeeze(&name) + compression.ending())
@@ -128,7 +153,8 @@ impl Naming {
     /// Understands a name, or not: it matches the template of one of the aliases whole, or it is nobody's.
     pub fn parse(&self, name: &str) -> Option<Parsed> {
         let (plain, _, _) = split_endings(name);
-        self.patterns.iter().find_map(|pattern| {
+        let kind = self.kind_of(name)?;
+        self.patterns.iter().filter(|pattern| pattern.kind == kind).find_map(|pattern| {
             let found = pattern.regex.captures(plain)?;
             let created_at = match found.name("date") {
                 Some(date) => Some(self.read_date(date.as_str())?),
@@ -141,6 +167,12 @@ impl Naming {
                 extension: found.name("extension")?.as_str().to_owned(),
             })
         })
+    }
+
+    /// Returns what a payload's name says that it is of; `None` for other files.
+    pub fn kind_of(&self, name: &str) -> Option<Kind> {
+        let is_media = self.extension_of(name)? == MEDIA_EXTENSION;
+        Some(if is_media { Kind::Media } else { Kind::Database })
     }
 
     /// Returns the connector's extension of a payload's name, in any template; `None` for other files.
@@ -164,22 +196,24 @@ impl Naming {
     }
 
     fn compile(&self) -> Result<Vec<Pattern>> {
-        if self.template.is_none() {
-            return Ok(Vec::new());
-        }
         let date = self.date_regex()?;
-        let extensions: Vec<String> = self.extensions.iter().map(|extension| escape(extension)).collect();
-        let extensions = extensions.join("|");
+        let of_databases = self.extensions.iter().filter(|&extension| extension != MEDIA_EXTENSION);
+        let of_databases = of_databases.map(|extension| escape(extension)).collect::<Vec<_>>().join("|");
+        let databases = self.aliases.iter().map(|alias| (Kind::Database, alias.as_str(), stem(alias), &*of_databases));
+        let media = (Kind::Media, self.media_alias.as_str(), "", MEDIA_EXTENSION);
         let mut patterns = Vec::new();
-        for alias in &self.aliases {
+        for (kind, alias, databasename, extensions) in databases.chain([media]) {
+            if self.template_of(kind).is_none() {
+                continue;
+            }
             // With a servername, then with an empty one, whose neighbouring hyphens were squeezed together.
             for server in [SERVER, ""] {
-                let filled = self.fill(|placeholder| match placeholder {
-                    "databasename" => Some(stem(alias).to_owned()),
+                let filled = fill(self.template_of(kind), |placeholder| match placeholder {
+                    "databasename" => Some(databasename.to_owned()),
                     "servername" => Some(server.to_owned()),
                     "datetime" => Some(DATE.to_owned()),
                     "extension" => Some(EXTENSION.to_owned()),
-                    "content_type" => Some("db".to_owned()),
+                    "content_type" => Some(content_type(kind).to_owned()),
                     _ => None,
                 })?;
                 let mut source = escape(&squeeze(&filled));
@@ -194,37 +228,17 @@ impl Naming {
                 let regex = Regex::new(&format!("^(?:{source})$")).map_err(|error| {
                     Error::new(ErrorKind::Config, "cannot use the file name template").because(error)
                 })?;
-                patterns.push(Pattern { alias: alias.clone(), regex });
+                patterns.push(Pattern { kind, alias: alias.to_owned(), regex });
             }
         }
         Ok(patterns)
     }
 
-    fn fill(&self, value: impl Fn(&str) -> Option<String>) -> Result<String> {
-        let template = self
-            .template
-            .as_deref()
-            .ok_or_else(|| Error::new(ErrorKind::Config, "cannot make a name: the template is not text"))?;
-        let mut name = String::new();
-        let mut rest = template;
-        while let Some(at) = rest.find(['{', '}']) {
-            name.push_str(&rest[..at]);
-            let from = &rest[at..];
-            if let Some(after) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
-                name.push_str(&from[..1]);
-                rest = after;
-                continue;
-            }
-            let filled = from.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-            let (value, after) = filled.and_then(|(key, after)| Some((value(key)?, after))).ok_or_else(|| {
-                Error::new(ErrorKind::Config, format!("cannot use the file name template `{template}`"))
-                    .hint("it may hold {databasename}, {servername}, {datetime}, {extension} and {content_type}")
-            })?;
-            name.push_str(&value);
-            rest = after;
+    fn template_of(&self, kind: Kind) -> Option<&str> {
+        match kind {
+            Kind::Database => self.template.as_deref(),
+            Kind::Media => self.media_template.as_deref(),
         }
-        name.push_str(rest);
-        Ok(name)
     }
 
     fn read_date(&self, text: &str) -> Option<Timestamp> {
@@ -266,6 +280,39 @@ impl Naming {
     fn bad_format(&self) -> Error {
         Error::new(ErrorKind::Config, format!("cannot use the date format `{}`", self.date_format))
             .hint("use a format like %Y-%m-%d-%H%M%S")
+    }
+}
+
+fn fill(template: Option<&str>, value: impl Fn(&str) -> Option<String>) -> Result<String> {
+    let template =
+        template.ok_or_else(|| Error::new(ErrorKind::Config, "cannot make a name: the template is not text"))?;
+    let mut name = String::new();
+    let mut rest = template;
+    while let Some(at) = rest.find(['{', '}']) {
+        name.push_str(&rest[..at]);
+        let from = &rest[at..];
+        if let Some(after) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
+            name.push_str(&from[..1]);
+            rest = after;
+            continue;
+        }
+        let filled = from.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        let (value, after) = filled.and_then(|(key, after)| Some((value(key)?, after))).ok_or_else(|| {
+            Error::new(ErrorKind::Config, format!("cannot use the file name template `{template}`"))
+                .hint("it may hold {databasename}, {servername}, {datetime}, {extension} and {content_type}")
+        })?;
+        name.push_str(&value);
+        rest = after;
+    }
+    name.push_str(rest);
+    Ok(name)
+}
+
+/// The word of `{content_type}`, as django-dbbackup's.
+fn content_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Database => "db",
+        Kind::Media => "media",
     }
 }
 
@@ -318,7 +365,7 @@ mod tests {
     #[test]
     fn names_are_the_predecessors() {
         let name = |alias, server, extension, compression| {
-            naming(&[]).generate(alias, server, extension, compression, at()).unwrap()
+            naming(&[]).generate(Kind::Database, alias, server, extension, compression, at()).unwrap()
         };
         assert_eq!(name("default", "host", "sqlite3", Compression::None), "default-host-2026-11-22-101500.sqlite3");
         assert_eq!(name("default", "host", "sqlite3", Compression::Gzip), "default-host-2026-11-22-101500.sqlite3.gz");
@@ -330,7 +377,7 @@ mod tests {
     fn dates_are_local_time() {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let naming = Naming::new(Some(TEMPLATE.into()), DATE_FORMAT, zone, "h", &["a".into()], &[]).unwrap();
-        let name = naming.generate("a", "h", "sqlite3", Compression::None, at()).unwrap();
+        let name = naming.generate(Kind::Database, "a", "h", "sqlite3", Compression::None, at()).unwrap();
         assert_eq!(name, "a-h-2026-11-22-121500.sqlite3");
         assert_eq!(naming.parse(&name).unwrap().created_at, Some(at()));
     }
@@ -353,11 +400,26 @@ mod tests {
     }
 
     #[test]
+    fn media_have_a_template_of_their_own() {
+        let naming = naming(&["default"]);
+        let name = naming.generate(Kind::Media, "media", "host", "tar", Compression::Gzip, at()).unwrap();
+        assert_eq!(name, "host-2026-11-22-101500.tar.gz");
+        let parsed = naming.parse(&name).unwrap();
+        assert_eq!((parsed.alias.as_str(), parsed.servername.as_deref()), ("media", Some("host")));
+        // What looks like a database's name is a server's, if it is a tar; and no database without its alias.
+        let parsed = naming.parse("default-host-2026-11-22-101500.tar").unwrap();
+        assert_eq!((parsed.alias.as_str(), parsed.servername.as_deref()), ("media", Some("default-host")));
+        assert_eq!(naming.parse("host-2026-11-22-101500.sqlite3"), None);
+        let renamed = naming.with_media(Some("{content_type}/{datetime}.{extension}".into()), "uploads").unwrap();
+        assert_eq!(renamed.parse("media/2026-11-22-101500.tar.zst").unwrap().alias, "uploads");
+    }
+
+    #[test]
     fn other_templates_and_formats_are_understood() {
         let template = Some("{datetime}/{{x}}-{databasename}.{servername}.{extension}".into());
         let naming =
             Naming::new(template, "%d%b%y_%H%M%S%f", TimeZone::UTC, "host", &["db".into()], &["bak".into()]).unwrap();
-        let name = naming.generate("db", "host", "bak", Compression::Zstd, at()).unwrap();
+        let name = naming.generate(Kind::Database, "db", "host", "bak", Compression::Zstd, at()).unwrap();
         assert_eq!(name, "22Nov26_101500000000/{x}-db.host.bak.zst");
         let parsed = naming.parse(&name).unwrap();
         assert_eq!((parsed.created_at, parsed.extension.as_str()), (Some(at()), "bak"));
@@ -388,7 +450,7 @@ mod tests {
         ) {
             let naming = naming(&[&alias]);
             let at = Timestamp::from_second(seconds).unwrap();
-            let name = naming.generate(&alias, &server, "sqlite3", Compression::Gzip, at).unwrap();
+            let name = naming.generate(Kind::Database, &alias, &server, "sqlite3", Compression::Gzip, at).unwrap();
             let parsed = naming.parse(&name).unwrap();
             prop_assert_eq!(&parsed.alias, &alias);
             prop_assert_eq!(parsed.created_at, Some(at));

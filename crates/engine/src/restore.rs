@@ -1,21 +1,23 @@
 //! Restore: target ← archive ← compress ← encrypt ← store. Verify: the same line into nothing.
 
+use std::io::{Cursor, Read};
 use std::time::{Duration, Instant};
 
-use crate::archive;
+use crate::archive::tar::{Kind, Unpack, is_tar};
 use crate::catalogue::unfinished;
 use crate::compress;
-use crate::count::{Counted, Tally, Watched, drain};
+use crate::count::{Counted, Tally, Watched, drain, fill};
 use crate::encrypt;
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::manifest::{Manifest, Record, State};
-use crate::proof::Prover;
+use crate::manifest::{Manifest, Record, Skipped, State};
+use crate::proof::{HEAD_BYTES, Prover};
 use crate::run::{Phase, Run};
-use crate::source::Target;
+use crate::source::media::{MediaChanges, MediaContent};
+use crate::source::{LoadFacts, Target};
 use crate::store::{Hold, Store};
 
-/// The result of a restore or a verification.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The result of a restore, a preview of one, or a verification.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The backup's name.
     pub name: String,
@@ -27,50 +29,62 @@ pub struct Report {
     pub proof: String,
     /// How long it took.
     pub duration: Duration,
+    /// What a media backup was found to hold.
+    pub content: Option<MediaContent>,
+    /// What became of the files of a folder.
+    pub changes: Option<MediaChanges>,
+    /// What the backup has and was not restored.
+    pub left_out: Skipped,
     /// What the user should know, one sentence each.
     pub notes: Vec<String>,
 }
 
 /// Streams one stored backup into a target.
 ///
-/// The target changes in one step, after the stored stream was read to its last byte and size, digest and
-/// content were proven. Needs no settings of the day when the backup was made: its own bytes tell.
+/// The target changes in one step, after the stored stream was read to its last byte and size, digest and content
+/// were proven. One that has no such step is written in a second reading, after a first has proven all of it. Needs
+/// no settings of the day when the backup was made: its own bytes tell.
 ///
 /// # Errors
 ///
 /// `NotFound`, `Corrupt`, `Busy`, `Refused`, `Interrupted`, the store's and the target's: after each of them the
-/// target is as it was.
+/// target is as it was; of media, each file is as it was or the backup's.
 pub fn restore(name: &str, target: &mut dyn Target, store: &dyn Store, run: &Run) -> Result<Report> {
     let started = Instant::now();
     let _lock = store.lock(Hold::Shared)?;
-    let record = record_of(name, store)?;
-    let stored = store.get(name)?;
-    let total = record.as_ref().map(|record| record.plain_bytes);
-    let mut load = target.begin(total, run)?;
-    run.phase(Phase::Restore, total)?;
-    let (stored_tally, plain_tally) = (Tally::with_digest(), Tally::bytes_only());
-
-    let sealed = Counted::new(stored.reader, &stored_tally);
-    let small = encrypt::open(sealed);
-    let (_, archive) = compress::decode(small).map_err(|error| error.subject(name))?;
-    let dump = archive::unpack(archive);
-    let mut plain = Watched::new(dump, &plain_tally, run, Phase::Restore, total);
-    load.write(&mut plain).map_err(|error| error.subject(name))?;
-
-    let proof = match prove(name, record.as_ref(), &stored_tally, &plain_tally)? {
-        Some(proof) => proof,
-        None => "the content itself".to_owned(),
+    let backup = Stored::find(name, store)?;
+    let mut load = target.begin(backup.plain_bytes(), run)?;
+    let first = if load.needs_proof() {
+        Some(backup.read(store, run, Phase::Verify, |plain| load.rehearse(plain).map(drop))?)
+    } else {
+        None
     };
+    let read = backup.read(store, run, Phase::Restore, |plain| load.write(plain))?;
+    if first.is_some_and(|first| first != read) {
+        let message = format!("cannot use backup `{name}`: it changed between two readings");
+        return Err(Error::new(ErrorKind::Corrupt, message).at(Stage::Store).subject(name));
+    }
     run.cancel.check()?;
     let facts = load.commit().map_err(|error| error.subject(name))?;
-    Ok(Report {
-        name: name.to_owned(),
-        plain_bytes: plain_tally.bytes(),
-        stored_bytes: stored_tally.bytes(),
-        proof,
-        duration: started.elapsed(),
-        notes: facts.notes,
-    })
+    Ok(backup.report(&read, facts, started))
+}
+
+/// Does all that [`restore`] does before it changes anything, and tells what that would be.
+///
+/// # Errors
+///
+/// Those of [`restore`].
+pub fn preview(name: &str, target: &mut dyn Target, store: &dyn Store, run: &Run) -> Result<Report> {
+    let started = Instant::now();
+    let _lock = store.lock(Hold::Shared)?;
+    let backup = Stored::find(name, store)?;
+    let mut load = target.begin(backup.plain_bytes(), run)?;
+    let mut facts = LoadFacts::default();
+    let read = backup.read(store, run, Phase::Verify, |plain| {
+        facts = load.rehearse(plain)?;
+        Ok(())
+    })?;
+    Ok(backup.report(&read, facts, started))
 }
 
 /// Reads one stored backup to its end and proves what can be proven without a database.
@@ -81,62 +95,139 @@ pub fn restore(name: &str, target: &mut dyn Target, store: &dyn Store, run: &Run
 pub fn verify(name: &str, store: &dyn Store, run: &Run) -> Result<Report> {
     let started = Instant::now();
     let _lock = store.lock(Hold::Shared)?;
-    let record = record_of(name, store)?;
-    let stored = store.get(name)?;
-    let total = record.as_ref().map(|record| record.plain_bytes);
-    run.phase(Phase::Verify, total)?;
-    let (stored_tally, plain_tally) = (Tally::with_digest(), Tally::bytes_only());
-    let mut prover = Prover::default();
-
-    let sealed = Counted::new(stored.reader, &stored_tally);
-    let small = encrypt::open(sealed);
-    let (_, archive) = compress::decode(small).map_err(|error| error.subject(name))?;
-    let dump = archive::unpack(archive);
-    let mut plain = Watched::new(dump, &plain_tally, run, Phase::Verify, total);
-    let watched = drain(&mut plain, Stage::Store, |part| {
-        prover.watch(part);
+    let backup = Stored::find(name, store)?;
+    let (mut content, mut by_itself) = (None, None);
+    let read = backup.read(store, run, Phase::Verify, |plain| {
+        let mut head = vec![0; HEAD_BYTES];
+        let count = fill(plain, &mut head)
+            .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the stream").at(Stage::Store))?;
+        head.truncate(count);
+        let is_tar = is_tar(&head);
+        let mut plain = Cursor::new(head).chain(plain);
+        if is_tar {
+            content = Some(count_members(&mut plain)?);
+            by_itself = Some("tar's two zero blocks");
+            return Ok(());
+        }
+        let mut prover = Prover::default();
+        drain(&mut plain, Stage::Store, |part| {
+            prover.watch(part);
+            Ok(())
+        })?;
+        by_itself = prover.prove()?;
         Ok(())
-    });
-    watched.map_err(|error| error.subject(name))?;
-
-    let by_manifest = prove(name, record.as_ref(), &stored_tally, &plain_tally)?;
-    let by_itself = if plain_tally.bytes() > 0 { prover.prove().map_err(|error| error.subject(name))? } else { None };
-    let proofs: Vec<String> = by_manifest.into_iter().chain(by_itself.map(str::to_owned)).collect();
-    let mut notes = Vec::new();
+    })?;
+    let proofs: Vec<&str> = backup.by_manifest().into_iter().chain(by_itself).collect();
+    let mut report = backup.report(&read, LoadFacts::default(), started);
+    report.content = content;
+    report.proof = proofs.join(", ");
     if proofs.is_empty() {
-        notes.push("it has no manifest and nothing marks its end: a cut at its very end would not be seen".to_owned());
+        "nothing".clone_into(&mut report.proof);
+        report
+            .notes
+            .push("it has no manifest and nothing marks its end: a cut at its very end would not be seen".to_owned());
     }
-    Ok(Report {
-        name: name.to_owned(),
-        plain_bytes: plain_tally.bytes(),
-        stored_bytes: stored_tally.bytes(),
-        proof: if proofs.is_empty() { "nothing".to_owned() } else { proofs.join(", ") },
-        duration: started.elapsed(),
-        notes,
-    })
+    Ok(report)
 }
 
-fn record_of(name: &str, store: &dyn Store) -> Result<Option<Record>> {
-    let Some(json) = store.manifest(name)? else { return Ok(None) };
-    match Manifest::parse(name, &json)?.dbbackup {
-        Some(record) if record.state == State::Writing => Err(unfinished(name)),
-        record => Ok(record),
+/// Reads a tar stream to its proven end, and counts.
+fn count_members(plain: &mut dyn Read) -> Result<MediaContent> {
+    let mut archive = Unpack::new(plain);
+    let mut content = MediaContent::default();
+    while let Some(member) = archive.next()? {
+        match member.kind {
+            Kind::File => content.files += 1,
+            Kind::Folder => content.folders += 1,
+            _ => {}
+        }
+        content.bytes += member.bytes;
     }
+    Ok(content)
 }
 
-/// Compares what was read with the manifest; returns what that proves, or `None` without a manifest of ours.
-fn prove(name: &str, record: Option<&Record>, stored: &Tally, plain: &Tally) -> Result<Option<String>> {
-    if let Some(record) = record {
-        record.confirm(name, stored.bytes(), &stored.sha256(), plain.bytes())?;
-        return Ok(Some("size and SHA-256 of its manifest".to_owned()));
+/// A stored backup and what its manifest says of it.
+struct Stored<'a> {
+    name: &'a str,
+    record: Option<Record>,
+}
+
+/// What one reading to the end found.
+#[derive(PartialEq)]
+struct Found {
+    stored_bytes: u64,
+    stored_sha256: String,
+    plain_bytes: u64,
+}
+
+impl<'a> Stored<'a> {
+    fn find(name: &'a str, store: &dyn Store) -> Result<Self> {
+        let Some(json) = store.manifest(name)? else { return Ok(Self { name, record: None }) };
+        match Manifest::parse(name, &json)?.dbbackup {
+            Some(record) if record.state == State::Writing => Err(unfinished(name)),
+            record => Ok(Self { name, record }),
+        }
     }
-    if plain.bytes() == 0 {
-        return Err(Error::new(
-            ErrorKind::Corrupt,
-            format!("cannot use backup `{name}`: it is empty, and no manifest says so"),
-        )
-        .at(Stage::Store)
-        .subject(name));
+
+    fn plain_bytes(&self) -> Option<u64> {
+        self.record.as_ref().map(|record| record.plain_bytes)
     }
-    Ok(None)
+
+    /// Reads the backup through every stage into `sink`, to its last byte, and compares it with its manifest.
+    fn read(
+        &self,
+        store: &dyn Store,
+        run: &Run,
+        phase: Phase,
+        sink: impl FnOnce(&mut dyn Read) -> Result<()>,
+    ) -> Result<Found> {
+        let (name, total) = (self.name, self.plain_bytes());
+        let stored = store.get(name)?;
+        run.phase(phase, total)?;
+        let (stored_tally, plain_tally) = (Tally::with_digest(), Tally::bytes_only());
+
+        let sealed = Counted::new(stored.reader, &stored_tally);
+        let small = encrypt::open(sealed);
+        let (_, archive) = compress::decode(small).map_err(|error| error.subject(name))?;
+        let mut plain = Watched::new(archive, &plain_tally, run, phase, total);
+        sink(&mut plain).map_err(|error| error.subject(name))?;
+
+        let found = Found {
+            stored_bytes: stored_tally.bytes(),
+            stored_sha256: stored_tally.sha256(),
+            plain_bytes: plain_tally.bytes(),
+        };
+        self.confirm(&found)?;
+        Ok(found)
+    }
+
+    fn confirm(&self, found: &Found) -> Result<()> {
+        let name = self.name;
+        match &self.record {
+            Some(record) => record.confirm(name, found.stored_bytes, &found.stored_sha256, found.plain_bytes),
+            None if found.plain_bytes == 0 => {
+                let message = format!("cannot use backup `{name}`: it is empty, and no manifest says so");
+                Err(Error::new(ErrorKind::Corrupt, message).at(Stage::Store).subject(name))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Returns what a manifest proves.
+    fn by_manifest(&self) -> Option<&'static str> {
+        self.record.as_ref().map(|_| "size and SHA-256 of its manifest")
+    }
+
+    fn report(&self, found: &Found, facts: LoadFacts, started: Instant) -> Report {
+        Report {
+            name: self.name.to_owned(),
+            plain_bytes: found.plain_bytes,
+            stored_bytes: found.stored_bytes,
+            proof: self.by_manifest().unwrap_or("the content itself").to_owned(),
+            duration: started.elapsed(),
+            content: None,
+            changes: facts.media,
+            left_out: facts.left_out,
+            notes: facts.notes,
+        }
+    }
 }

@@ -42,6 +42,7 @@ fn record(alias: &str, database: &str, server: &str, second: i64) -> Record {
         skipped: Skipped::default(),
         excluded: Vec::new(),
         content: None,
+        media: None,
         generator: "test".to_owned(),
         unknown: serde_json::Map::new(),
     }
@@ -241,6 +242,7 @@ fn names_that_no_listing_shows_are_refused_before_the_first_byte() {
     let store = Memory::default();
     for name in ["sub/a.sqlite3", ".hidden.sqlite3", "a.sqlite3.metadata", ""] {
         let request = Backup {
+            kind: dbbackup::manifest::Kind::Database,
             name: BackupName::Given { name: name.to_owned(), existing: Existing::Refuse },
             alias: "app".to_owned(),
             database: "app".to_owned(),

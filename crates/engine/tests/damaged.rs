@@ -18,6 +18,7 @@ fn naming() -> Naming {
 fn a_backup(shop: &Shop, store: &Memory, compression: Compression) -> String {
     let naming = naming();
     let request = Backup {
+        kind: dbbackup::manifest::Kind::Database,
         name: BackupName::Generated { naming: &naming, extension: "sqlite3" },
         alias: "shop".to_owned(),
         database: "shop".to_owned(),
@@ -35,7 +36,7 @@ fn a_codec_alone_sees_every_cut_and_every_flipped_bit_of_its_data() {
     let plain: Vec<u8> = (0..2 * BLOCK_BYTES + 77).map(|byte| u8::try_from(byte * 31 % 251).unwrap()).collect();
     for compression in [Compression::Gzip, Compression::Zstd] {
         let mut stored = Vec::new();
-        encode(&plain[..], compression, NonZero::<usize>::MIN).read_to_end(&mut stored).unwrap();
+        encode(&plain[..], compression, NonZero::<usize>::MIN).unwrap().read_to_end(&mut stored).unwrap();
         for damage in Damage::everywhere(stored.len(), 60) {
             let damaged = damage.apply(&stored);
             let mut back = Vec::new();

@@ -57,6 +57,7 @@ fn back_up(
 ) -> Result<Receipt> {
     let naming = naming();
     let request = Backup {
+        kind: dbbackup::manifest::Kind::Database,
         name: match name {
             Some(name) => BackupName::Given { name: name.to_owned(), existing: Existing::Refuse },
             None => BackupName::Generated { naming: &naming, extension: "sqlite3" },

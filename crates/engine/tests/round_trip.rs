@@ -21,7 +21,7 @@ fn pattern(length: usize) -> Vec<u8> {
 
 fn encoded(plain: &[u8], compression: Compression) -> Vec<u8> {
     let mut stored = Vec::new();
-    encode(plain, compression, THREADS).read_to_end(&mut stored).unwrap();
+    encode(plain, compression, THREADS).unwrap().read_to_end(&mut stored).unwrap();
     stored
 }
 
@@ -77,7 +77,7 @@ fn small_reads_and_short_writes_change_nothing() {
     let plain = pattern(2 * BLOCK_BYTES + 5);
     for compression in Compression::ALL {
         let mut stored = Vec::new();
-        Trickle(encode(Trickle(&plain[..]), compression, THREADS)).read_to_end(&mut stored).unwrap();
+        Trickle(encode(Trickle(&plain[..]), compression, THREADS).unwrap()).read_to_end(&mut stored).unwrap();
         assert!(stored == encoded(&plain, compression));
         let (found, decoder) = decode(Trickle(&stored[..])).unwrap();
         let mut back = Vec::new();
@@ -93,7 +93,7 @@ fn any_number_of_threads_writes_the_same_bytes() {
         let expected = encoded(&plain, compression);
         for threads in [1, 3, 16] {
             let mut stored = Vec::new();
-            encode(&plain[..], compression, NonZero::new(threads).unwrap()).read_to_end(&mut stored).unwrap();
+            encode(&plain[..], compression, NonZero::new(threads).unwrap()).unwrap().read_to_end(&mut stored).unwrap();
             assert!(stored == expected, "{compression:?}, {threads} threads");
         }
     }

@@ -1,5 +1,6 @@
 //! Work on a thread of its own, while the calling thread asks Python for signals and tells it of progress.
 
+use std::io;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,11 +26,11 @@ pub(crate) fn attend<T: Send>(
     let (mut raised, result) = py.detach(|| {
         std::thread::scope(|scope| {
             let (done, ended) = sync_channel::<()>(0);
-            let worker = scope.spawn(move || {
+            let worker = std::thread::Builder::new().spawn_scoped(scope, move || {
                 let result = work(&run);
                 drop(done);
                 result
-            });
+            })?;
             let mut raised = None;
             while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(PATIENCE) {
                 let asked = Python::attach(|py| {
@@ -43,9 +44,9 @@ pub(crate) fn attend<T: Send>(
                     raised = Some(exception);
                 }
             }
-            (raised, worker.join())
+            io::Result::Ok((raised, worker.join()))
         })
-    });
+    })?;
     // A signal that came while the work was ending.
     raised = raised.or_else(|| py.check_signals().err());
     match (raised, result) {

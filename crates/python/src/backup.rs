@@ -31,6 +31,7 @@ pub(crate) fn backup(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Receipt> {
     let request = dbbackup::Backup {
+        kind: dbbackup::manifest::Kind::Database,
         name: match name {
             Some(name) => {
                 BackupName::Given { name, existing: if replace { Existing::Replace } else { Existing::Refuse } }

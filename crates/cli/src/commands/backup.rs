@@ -83,6 +83,7 @@ impl BackupArgs {
         let source_id = database.source_id();
         require_same_source(database, &source_id, store, naming)?;
         let request = Backup {
+            kind: dbbackup::manifest::Kind::Database,
             name: match &self.output {
                 Some(name) => BackupName::Given { name: name.clone(), existing: Existing::Refuse },
                 None => BackupName::Generated { naming, extension: "sqlite3" },

@@ -1,13 +1,3 @@
-//! The archive stage: one stream for a database, passed on as it is.
+//! The archive stage: a database's dump is one stream already; media files become one tar stream, and back.
 
-use std::io::Read;
-
-/// Packs a dump.
-pub(crate) fn pack<R: Read>(dump: R) -> R {
-    dump
-}
-
-/// Unpacks an archive.
-pub(crate) fn unpack<R: Read>(archive: R) -> R {
-    archive
-}
+pub(crate) mod tar;

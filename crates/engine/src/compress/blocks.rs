@@ -1,12 +1,11 @@
 //! One mechanism for every compression: blocks, compressed on several threads, handed out in order.
 
-use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::num::NonZero;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
 use crate::count::fill;
+use crate::error::{Result, Stage};
+use crate::pool::Pool;
 
 /// Plain bytes of one gzip member or zstd frame.
 ///
@@ -27,9 +26,7 @@ pub(super) trait Encoder {
 pub(super) struct Blocks<R> {
     plain: R,
     state: State,
-    workers: Workers,
-    /// Blocks given away, oldest first.
-    pending: VecDeque<Receiver<io::Result<Block>>>,
+    workers: Pool<Block, io::Result<Block>>,
     current: Block,
     handed_out: usize,
 }
@@ -54,26 +51,27 @@ impl<R: Read> Blocks<R> {
         plain: R,
         threads: NonZero<usize>,
         encoder: impl Fn() -> io::Result<E> + Clone + Send + 'static,
-    ) -> Self {
-        Self {
-            plain,
-            state: State::Fresh,
-            workers: Workers::start(threads, encoder),
-            pending: VecDeque::new(),
-            current: Block::default(),
-            handed_out: 0,
-        }
+    ) -> Result<Self> {
+        let worker = move || {
+            let mut encoder = encoder();
+            move |mut block: Block| match &mut encoder {
+                Ok(encoder) => encoder.encode(&block.plain, &mut block.stored).map(|()| block),
+                Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+            }
+        };
+        let workers = Pool::start("dbbackup-compress", threads, worker).map_err(|error| error.at(Stage::Compress))?;
+        Ok(Self { plain, state: State::Fresh, workers, current: Block::default(), handed_out: 0 })
     }
 
     /// Gives blocks away until every worker has one in hand and one waiting.
     fn feed(&mut self) -> io::Result<()> {
-        while self.state != State::Ended && self.pending.len() < self.workers.capacity {
+        while self.state != State::Ended && !self.workers.is_full() {
             let mut block = std::mem::take(&mut self.current);
             block.plain.resize(BLOCK_BYTES, 0);
             let count = fill(&mut self.plain, &mut block.plain)?;
             block.plain.truncate(count);
             if count > 0 || self.state == State::Fresh {
-                self.pending.push_back(self.workers.give(block)?);
+                self.workers.give(block)?;
             }
             self.state = if count < BLOCK_BYTES { State::Ended } else { State::Reading };
         }
@@ -85,8 +83,8 @@ impl<R: Read> Read for Blocks<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.handed_out == self.current.stored.len() {
             self.feed()?;
-            let Some(oldest) = self.pending.pop_front() else { return Ok(0) };
-            self.current = oldest.recv().map_err(|_| stopped())??;
+            let Some(oldest) = self.workers.take()? else { return Ok(0) };
+            self.current = oldest?;
             self.handed_out = 0;
         }
         let rest = &self.current.stored[self.handed_out..];
@@ -95,61 +93,4 @@ impl<R: Read> Read for Blocks<R> {
         self.handed_out += count;
         Ok(count)
     }
-}
-
-type Job = (Block, SyncSender<io::Result<Block>>);
-
-/// The threads; they end when this is dropped.
-struct Workers {
-    jobs: Option<crossbeam_channel::Sender<Job>>,
-    threads: Vec<JoinHandle<()>>,
-    capacity: usize,
-}
-
-impl Workers {
-    fn start<E: Encoder>(
-        threads: NonZero<usize>,
-        encoder: impl Fn() -> io::Result<E> + Clone + Send + 'static,
-    ) -> Self {
-        let capacity = 2 * threads.get();
-        let (jobs, queue) = crossbeam_channel::bounded::<Job>(capacity);
-        let threads = (0..threads.get())
-            .map(|_| {
-                let (queue, encoder) = (queue.clone(), encoder.clone());
-                std::thread::spawn(move || {
-                    let mut encoder = encoder();
-                    for (mut block, done) in queue {
-                        let result = match &mut encoder {
-                            Ok(encoder) => encoder.encode(&block.plain, &mut block.stored).map(|()| block),
-                            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
-                        };
-                        // Nobody waits any more when the stream was dropped half-way.
-                        let _abandoned = done.send(result);
-                    }
-                })
-            })
-            .collect();
-        Self { jobs: Some(jobs), threads, capacity }
-    }
-
-    fn give(&self, block: Block) -> io::Result<Receiver<io::Result<Block>>> {
-        let (done, result) = sync_channel(1);
-        let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
-        jobs.send((block, done)).map_err(|_| stopped())?;
-        Ok(result)
-    }
-}
-
-impl Drop for Workers {
-    fn drop(&mut self) {
-        self.jobs = None;
-        for thread in self.threads.drain(..) {
-            // A worker that panicked has closed its channel, which the reader saw as `stopped`.
-            let _panicked = thread.join();
-        }
-    }
-}
-
-fn stopped() -> io::Error {
-    io::Error::other("a compressing thread stopped")
 }

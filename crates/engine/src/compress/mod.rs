@@ -10,6 +10,7 @@ use std::num::NonZero;
 
 use serde::{Deserialize, Serialize};
 
+use crate::archive::tar::is_tar;
 use crate::error::{Error, ErrorKind, Result, Stage};
 pub use blocks::BLOCK_BYTES;
 
@@ -58,22 +59,26 @@ impl Compression {
 ///
 /// Blocks of [`BLOCK_BYTES`] are compressed by `threads` threads and leave in order. Holds at most
 /// `2 × threads + 1` blocks and their compressed forms. An empty stream becomes one empty block.
+///
+/// # Errors
+///
+/// `Tool` if not one thread can be started.
 pub fn encode<'a>(
     plain: impl Read + Send + 'a,
     compression: Compression,
     threads: NonZero<usize>,
-) -> Box<dyn Read + Send + 'a> {
-    match compression {
+) -> Result<Box<dyn Read + Send + 'a>> {
+    Ok(match compression {
         Compression::None => none::encode(plain),
-        Compression::Gzip => Box::new(blocks::Blocks::new(plain, threads, gzip::Member::new)),
-        Compression::Zstd => Box::new(blocks::Blocks::new(plain, threads, zstd::Frame::new)),
-    }
+        Compression::Gzip => Box::new(blocks::Blocks::new(plain, threads, gzip::Member::new)?),
+        Compression::Zstd => Box::new(blocks::Blocks::new(plain, threads, zstd::Frame::new)?),
+    })
 }
 
 /// Opens a stored stream; its first bytes decide how.
 ///
-/// Reads what anybody wrote: one gzip member or many, any level; zstd frames with or without sizes. `Ok(0)` means that the last block was whole, its checksum right, and that no
-/// byte came after it. Holds 256 KiB and the decoder's window (zstd: what the frame asks for, at most 128 MiB).
+/// Reads what anybody wrote: one gzip member or many, any level; zstd frames with or without sizes. `Ok(0)`
+/// means that the last block was whole, its checksum right, and that no byte came after it. Holds 256 KiB and the decoder's window (zstd: what the frame asks for, at most 128 MiB).
 ///
 /// # Errors
 ///
@@ -111,7 +116,7 @@ fn encryption_of(head: &[u8]) -> Option<&'static str> {
         return Some("OpenPGP");
     }
     // A tar archive begins with a file's name, in whatever letters.
-    if head.get(257..262) == Some(b"ustar") {
+    if is_tar(head) {
         return None;
     }
     match head.first()? {

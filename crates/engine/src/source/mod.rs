@@ -1,5 +1,6 @@
 //! Sources and targets: where plain bytes come from and go to. Both directions of one thing stand together.
 
+pub mod media;
 pub mod process;
 pub mod reader;
 pub mod sqlite;
@@ -9,9 +10,11 @@ use std::io::Read;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::Result;
-use crate::manifest::Content;
+use crate::count::drain;
+use crate::error::{Result, Stage};
+use crate::manifest::{Content, Skipped};
 use crate::run::Run;
+use media::{MediaChanges, MediaContent};
 
 /// Something that can be dumped.
 pub trait Source {
@@ -44,6 +47,12 @@ pub struct DumpFacts {
     pub source: Map<String, Value>,
     /// Tables and rows.
     pub content: Option<Content>,
+    /// Files and folders.
+    pub media: Option<MediaContent>,
+    /// What could not be read, or not as a whole.
+    pub skipped: Skipped,
+    /// Tables, or patterns of files, that were left out on request.
+    pub excluded: Vec<String>,
     /// What the user should know, one sentence each.
     pub notes: Vec<String>,
 }
@@ -60,8 +69,25 @@ pub trait Target {
     fn begin(&mut self, plain_bytes: Option<u64>, run: &Run) -> Result<Box<dyn Load + '_>>;
 }
 
-/// A load under way. Dropped before [`Load::commit`], the target is as it was.
+/// A load under way. Dropped before [`Load::commit`], the target is as it was; one that [`Load::needs_proof`] has
+/// parts that are new by then, each of them whole.
 pub trait Load {
+    /// Whether the target has no commit of its own: a backup is then read to its end and proven, in
+    /// [`Load::rehearse`], before [`Load::write`] gets its first byte.
+    fn needs_proof(&self) -> bool {
+        false
+    }
+
+    /// Takes all plain bytes and changes nothing; returns what [`Load::write`] would do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Load::write`]; `Refused` where there is no room.
+    fn rehearse(&mut self, plain: &mut dyn Read) -> Result<LoadFacts> {
+        drain(plain, Stage::Store, |_| Ok(()))?;
+        Ok(LoadFacts::default())
+    }
+
     /// Takes all plain bytes, to a place beside the target.
     ///
     /// # Errors
@@ -79,10 +105,14 @@ pub trait Load {
     fn commit(self: Box<Self>) -> Result<LoadFacts>;
 }
 
-/// What a load did.
+/// What a load did, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LoadFacts {
+    /// What became of the files.
+    pub media: Option<MediaChanges>,
+    /// What the backup has and was not restored.
+    pub left_out: Skipped,
     /// What the user should know, one sentence each.
     pub notes: Vec<String>,
 }

@@ -77,7 +77,7 @@ impl Store for Local {
         let path = self.path(name)?;
         let folder = parent(&path);
         let failed = |source| self.fail(&format!("write backup `{name}`"), source, ErrorKind::Write);
-        fs::create_dir_all(folder).map_err(failed)?;
+        make_folder(folder).map_err(failed)?;
         sweep(folder, PART_PREFIX);
         // The part stands in the backup's own folder, so its name needs no more than the backup's.
         let part = folder.join(own_name("part", file_name(&path).as_bytes()));
@@ -340,6 +340,22 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
+    }
+}
+
+/// Makes a folder and those above it, each durable in the one that holds it: a backup in a folder that a power
+/// loss takes away is none.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = parent(folder);
+    make_folder(above)?;
+    match fs::create_dir(folder) {
+        // Another run was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => sync_folder(&fs::File::open(above)?),
     }
 }
 

@@ -40,6 +40,7 @@ fn require_both_ways(mode: &str) {
     assert!(fs::metadata(&path).unwrap().len() > 1 << 30);
     let store = Local::new(world.path("store"));
     let request = dbbackup::Backup {
+        kind: dbbackup::manifest::Kind::Database,
         name: dbbackup::BackupName::Given { name: "a".to_owned(), existing: dbbackup::store::Existing::Refuse },
         alias: "large".to_owned(),
         database: "large".to_owned(),

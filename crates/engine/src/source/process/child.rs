@@ -41,13 +41,18 @@ impl Running {
         let speech = tool.speech;
         let said = Arc::new(Mutex::new(String::new()));
         let heard = Arc::clone(&said);
-        std::thread::spawn(move || {
+        // Made first: where no thread can be started, dropping it ends the child.
+        let running = Self { child, name, speech, stage, run: run.clone(), messages, said, last: None };
+        let listener = std::thread::Builder::new().name("dbbackup-child".to_owned()).spawn(move || {
             if let Some(stderr) = stderr {
                 listen(stderr, speech, &listening, &sender, &heard);
             }
         });
-        let run = run.clone();
-        Ok(Self { child, name, speech, stage, run, messages, said, last: None })
+        listener.map_err(|source| {
+            let message = format!("cannot start a thread that listens to `{}`", running.name);
+            Error::new(ErrorKind::Tool, message).at(stage).because(source)
+        })?;
+        Ok(running)
     }
 
     /// Waits until our own child has opened its end; returns the bytes it expects. Other tools open in silence.

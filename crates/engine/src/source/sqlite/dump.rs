@@ -11,9 +11,10 @@ use rustix::fs::Access;
 use serde_json::{Map, json};
 
 use super::check::complete_header;
-use super::place::{Scratch, beside, folder, require_access, require_file, require_room, sweep_copies};
+use super::place::{Scratch, beside, folder, require_access, require_file, sweep_copies};
 use super::{Sqlite, connect, content, has_dbpage};
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::room::require_room;
 use crate::run::{Phase, Run};
 use crate::source::{Dump, DumpFacts, Source};
 
@@ -40,11 +41,13 @@ impl Source for Sqlite {
 
 impl Sqlite {
     fn not_there(&self, source: io::Error) -> Error {
-        let kind = ErrorKind::of(&source, ErrorKind::Config);
-        Error::new(kind, format!("cannot open database `{}`", self.path.display()))
-            .at(Stage::Source)
-            .subject(self.path.display())
-            .because(source)
+        let what = format!("cannot open database `{}`", self.path.display());
+        let error = if source.kind() == io::ErrorKind::NotFound {
+            Error::new(ErrorKind::Config, format!("{what}: there is no such file")).hint("check the path")
+        } else {
+            Error::new(ErrorKind::of(&source, ErrorKind::Config), what).because(source)
+        };
+        error.at(Stage::Source).subject(self.path.display())
     }
 
     /// Opens the file and begins the read transaction that the whole dump comes from.
@@ -183,7 +186,7 @@ impl Snapshot {
         source.insert("page_bytes".to_owned(), json!(self.page_bytes));
         source.insert("journal_mode".to_owned(), json!(self.journal_mode));
         let content = content::content(&self.connection, content_timeout)?;
-        Ok(DumpFacts { source, content, notes: std::mem::take(&mut self.notes) })
+        Ok(DumpFacts { source, content, notes: std::mem::take(&mut self.notes), ..DumpFacts::default() })
     }
 
     fn end(&self) -> rusqlite::Result<()> {

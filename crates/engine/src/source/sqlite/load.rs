@@ -10,12 +10,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::Access;
 
 use super::check::{check, require_whole, set_journal_bytes};
-use super::place::{Scratch, beside, folder, metadata_if_there, require_access, require_file, require_room, set_aside};
+use super::place::{Scratch, beside, folder, metadata_if_there, require_access, require_file, set_aside};
 use super::{Sqlite, connect, holders, is_busy};
+use crate::archive::tar::is_tar;
 use crate::count::drain;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::lock::{LockFile, own_name};
 use crate::proof::SQLITE_MAGIC;
+use crate::room::require_room;
 use crate::run::{Phase, Run};
 use crate::source::{Load, LoadFacts, Target};
 
@@ -54,12 +56,14 @@ impl Sqlite {
             }
         });
         let path = found.map_err(|source| {
-            let kind = ErrorKind::of(&source, ErrorKind::Config);
-            Error::new(kind, format!("cannot restore into `{}`", self.path.display()))
-                .at(Stage::Target)
-                .subject(self.path.display())
-                .because(source)
-                .hint("the folder must be there; links must lead somewhere")
+            let what = format!("cannot restore into `{}`", self.path.display());
+            let error = if source.kind() == io::ErrorKind::NotFound {
+                Error::new(ErrorKind::Config, format!("{what}: its folder, or what its link leads to, is missing"))
+                    .hint("make the folder first, or check the path")
+            } else {
+                Error::new(ErrorKind::of(&source, ErrorKind::Config), what).because(source)
+            };
+            error.at(Stage::Target).subject(self.path.display())
         })?;
         require_file(&path, "restore into", Stage::Target)?;
         // SQLite would open it for reading, and leave a `-wal` that is ours beside somebody else's database.
@@ -123,7 +127,7 @@ impl Load for SqliteLoad {
         let live = metadata_if_there(&path).map_err(|source| failed(&path, source))?;
         if live.is_some() {
             match self.overwrite()? {
-                Swapped::Done => return Ok(LoadFacts { notes }),
+                Swapped::Done => return Ok(LoadFacts { notes, ..LoadFacts::default() }),
                 Swapped::NotADatabase => {}
             }
         }
@@ -136,7 +140,7 @@ impl Load for SqliteLoad {
         }
         let SqliteLoad { scratch, .. } = *self;
         scratch.into_place(&path, live.as_ref()).map_err(|source| failed(&path, source))?;
-        Ok(LoadFacts { notes })
+        Ok(LoadFacts { notes, ..LoadFacts::default() })
     }
 }
 
@@ -292,7 +296,7 @@ fn require_magic(head: &[u8]) -> Result<()> {
         [b'P', b'G', b'D', b'M', b'P', ..] => (ErrorKind::Refused, "a PostgreSQL archive"),
         _ if says(b"-- PostgreSQL database") => (ErrorKind::Refused, "a PostgreSQL dump"),
         _ if says(b"-- MySQL dump") || says(b"-- MariaDB dump") => (ErrorKind::Refused, "a MySQL dump"),
-        _ if head.get(257..262) == Some(b"ustar") => (ErrorKind::Refused, "a tar archive"),
+        _ if is_tar(head) => (ErrorKind::Refused, "a tar archive"),
         _ => (ErrorKind::Corrupt, "no SQLite database"),
     };
     Err(Error::new(kind, format!("cannot use the backup: it is {what}"))

@@ -12,7 +12,6 @@ use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::lock::{LockFile, own_name, sweep};
-use crate::units::ByteSize;
 
 /// A temporary database in `folder`, removed when dropped, swept by the next run after kill -9.
 pub(super) struct Scratch(Option<LockFile>);
@@ -103,23 +102,6 @@ pub(super) fn require_access(path: &Path, access: Access, doing: &str, stage: St
         }
         _ => Ok(()),
     }
-}
-
-/// Fails unless the file system of `folder` has room for `bytes`.
-pub(super) fn require_room(folder: &Path, bytes: u64, stage: Stage) -> Result<()> {
-    let Ok(status) = rustix::fs::statvfs(folder) else { return Ok(()) };
-    let free = status.f_bavail.saturating_mul(status.f_frsize);
-    if free >= bytes {
-        return Ok(());
-    }
-    let (needed, free) = (ByteSize(bytes), ByteSize(free));
-    Err(Error::new(
-        ErrorKind::Refused,
-        format!("cannot start: `{}` has {free} free, {needed} are needed", folder.display()),
-    )
-    .at(stage)
-    .subject(folder.display())
-    .hint("free some space; nothing was changed"))
 }
 
 /// Moves a file that is no database aside, with its journals, and keeps it at its own name until something

@@ -1,0 +1,172 @@
+//! Header blocks: one member's description, with what a pax header says more exactly.
+
+use tar::{EntryType, Header};
+
+use super::{BLOCK_BYTES, Kind, Member, Moment, padding, pax};
+use crate::error::{Error, ErrorKind, Result, Stage};
+
+/// Appends the blocks that stand before a member's bytes: a pax header where the ustar header is too small for
+/// the truth, then the ustar header.
+pub(super) fn write(member: &Member, blocks: &mut Vec<u8>) {
+    let mut path = member.path.clone();
+    if member.kind == Kind::Folder {
+        path.push(b'/');
+    }
+    let mut header = Header::new_ustar();
+    header.set_entry_type(if member.kind == Kind::Folder { EntryType::Directory } else { EntryType::Regular });
+    header.set_mode(member.mode);
+
+    let mut records = Vec::new();
+    if !set_path(&mut header, &path) {
+        if std::str::from_utf8(&path).is_err() {
+            pax::push(&mut records, "hdrcharset", b"BINARY");
+        }
+        pax::push(&mut records, "path", &path);
+    }
+    let mut number = |key: &str, value: u64, limit: u64| {
+        if value >= limit {
+            pax::push(&mut records, key, value.to_string().as_bytes());
+        }
+        value.min(limit - 1)
+    };
+    // Eight octal digits less one for the end, and twelve less one.
+    header.set_uid(number("uid", member.uid, 1 << 21));
+    header.set_gid(number("gid", member.gid, 1 << 21));
+    header.set_size(number("size", member.bytes, 1 << 33));
+    if let Some(at) = member.modified {
+        let seconds = u64::try_from(at.seconds).unwrap_or(0).min((1 << 33) - 1);
+        header.set_mtime(seconds);
+        // A zero there is what tars write that know no time.
+        if at.nanoseconds > 0 || seconds == 0 || i64::try_from(seconds) != Ok(at.seconds) {
+            pax::push(&mut records, "mtime", pax::moment(at).as_bytes());
+        }
+    }
+    header.set_cksum();
+    if !records.is_empty() {
+        write_pax(&path, &records, blocks);
+    }
+    blocks.extend_from_slice(header.as_bytes());
+}
+
+fn write_pax(path: &[u8], records: &[u8], blocks: &mut Vec<u8>) {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(EntryType::XHeader);
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(records.len() as u64);
+    // For tools that do not know the type: they unpack it as a file, whose name says what it is.
+    let last = path.strip_suffix(b"/").unwrap_or(path).rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    let shown = last.iter().take(80).map(|&byte| if byte.is_ascii_graphic() { byte } else { b'_' });
+    let name: Vec<u8> = b"PaxHeaders/".iter().copied().chain(shown).collect();
+    set_path(&mut header, &name);
+    header.set_cksum();
+    blocks.extend_from_slice(header.as_bytes());
+    blocks.extend_from_slice(records);
+    blocks.resize(blocks.len() + usize::try_from(padding(records.len() as u64)).unwrap_or(0), 0);
+}
+
+/// Puts a path into the header's two fields; `false` if they cannot hold it as it is: what is not ASCII has no
+/// meaning there.
+fn set_path(header: &mut Header, path: &[u8]) -> bool {
+    let Some(ustar) = header.as_ustar_mut() else { return false };
+    let (prefix, name) = if path.len() <= ustar.name.len() {
+        (&b""[..], path)
+    } else {
+        // At a slash that leaves both parts within their fields, and neither empty.
+        let earliest = path.len() - ustar.name.len() - 1;
+        let is_split = |at: &usize| path[*at] == b'/' && at + 1 < path.len() && *at > 0;
+        match (earliest..path.len().min(ustar.prefix.len() + 1)).find(is_split) {
+            Some(at) => (&path[..at], &path[at + 1..]),
+            None => (&b""[..], &path[..ustar.name.len()]),
+        }
+    };
+    let is_whole = prefix.len() + name.len() + usize::from(!prefix.is_empty()) == path.len();
+    ustar.name[..name.len()].copy_from_slice(name);
+    ustar.prefix[..prefix.len()].copy_from_slice(prefix);
+    // A field that ends in a NUL of its own would be read as a shorter one.
+    is_whole && path.is_ascii() && !path.contains(&0)
+}
+
+/// A header block that was read, not yet put right by a pax header.
+pub(super) struct Block {
+    header: Header,
+    /// What it is.
+    pub(super) kind: EntryType,
+    /// Bytes that follow it, padded to whole blocks.
+    pub(super) stored_bytes: u64,
+}
+
+/// Reads a header block.
+///
+/// # Errors
+///
+/// `Corrupt` if its checksum is wrong or its size is no number.
+pub(super) fn read(block: &[u8; BLOCK_BYTES]) -> Result<Block> {
+    let header = Header::from_byte_slice(block).clone();
+    // The sum of all bytes, with blanks in place of the sum (POSIX.1-2017, pax, `chksum`).
+    let (before, field, after) = (&block[..148], 8 * u32::from(b' '), &block[156..]);
+    let sum = before.iter().chain(after).map(|&byte| u32::from(byte)).sum::<u32>() + field;
+    if header.cksum().ok() != Some(sum) {
+        return Err(damaged("a header's checksum is wrong"));
+    }
+    let kind = header.entry_type();
+    let stored_bytes = match kind {
+        // Some tars write the size of the file that is linked to, and none of its bytes; GNU tar reads them so.
+        EntryType::Link => 0,
+        _ => header.entry_size().map_err(|_| damaged("a header has no size"))?,
+    };
+    require_possible(stored_bytes)?;
+    Ok(Block { header, kind, stored_bytes })
+}
+
+impl Block {
+    /// Returns the member as the block describes it.
+    pub(super) fn member(&self) -> Member {
+        let header = &self.header;
+        let path = header.path_bytes().into_owned();
+        let kind = match self.kind {
+            // In V7's format, which knows no folders, a slash makes one.
+            EntryType::Regular if path.ends_with(b"/") => Kind::Folder,
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => Kind::File,
+            EntryType::Directory => Kind::Folder,
+            EntryType::Link | EntryType::Symlink => Kind::Link,
+            EntryType::Char | EntryType::Block | EntryType::Fifo => Kind::Device,
+            // GNU's incremental backups put a listing behind a folder.
+            other if other.as_byte() == b'D' => Kind::Folder,
+            other => Kind::Unknown(other.as_byte()),
+        };
+        let seconds =
+            header.mtime().ok().filter(|&seconds| seconds > 0).and_then(|seconds| i64::try_from(seconds).ok());
+        Member {
+            path,
+            kind,
+            bytes: if kind == Kind::File { header.size().unwrap_or(self.stored_bytes) } else { 0 },
+            mode: header.mode().unwrap_or(0o644) & 0o7777,
+            uid: header.uid().unwrap_or(0),
+            gid: header.gid().unwrap_or(0),
+            modified: seconds.map(|seconds| Moment { seconds, nanoseconds: 0 }),
+        }
+    }
+
+    /// Returns the sparse map of GNU's own format, and whether another block of it follows.
+    pub(super) fn gnu_sparse(&self) -> Option<(Vec<(u64, u64)>, bool)> {
+        let gnu = self.header.as_gnu().filter(|_| self.kind == EntryType::GNUSparse)?;
+        let pieces = gnu.sparse.iter().filter(|piece| !piece.is_empty());
+        let pieces = pieces.map(|piece| Some((piece.offset().ok()?, piece.length().ok()?))).collect::<Option<_>>()?;
+        Some((pieces, gnu.is_extended()))
+    }
+}
+
+/// Fails for a size that no file has: sums of such sizes would overflow.
+pub(super) fn require_possible(bytes: u64) -> Result<()> {
+    if i64::try_from(bytes).is_ok() { Ok(()) } else { Err(damaged("a size is larger than any file")) }
+}
+
+/// Says that the archive is damaged.
+pub(super) fn damaged(why: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("cannot read the archive: {why}"))
+        .at(Stage::Archive)
+        .hint("it was damaged or cut short; take another backup")
+}

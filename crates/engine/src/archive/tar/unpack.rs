@@ -1,0 +1,223 @@
+//! A stream into members.
+
+use std::io::Read;
+
+use tar::{EntryType, GnuExtSparseHeader};
+
+use super::header::{self, Block, damaged};
+use super::sparse::{self, Map};
+use super::{BLOCK_BYTES, EXTENSION_BYTES, Kind, Member, padding, pax};
+use crate::count::{drain, fill};
+use crate::error::{Error, ErrorKind, Result, Stage};
+
+/// Reads the members of a tar stream in their order: pax, GNU, ustar or V7, sparse files of every kind.
+///
+/// Holds one header, its extensions ([`EXTENSION_BYTES`] at most) and one map of a sparse file. The end is two
+/// blocks of zeros; what stands behind them must be zeros too, to the stream's own end.
+pub(crate) struct Unpack<R> {
+    inner: R,
+    /// Stored bytes of the newest member that were not read yet, and the zeros after them.
+    left: u64,
+    padding: u64,
+    map: Map,
+    /// How far the newest member was read, holes included.
+    at: u64,
+    /// Records of a global pax header, for all members that follow.
+    global: Vec<u8>,
+}
+
+/// A part of a member's content.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Chunk<'a> {
+    /// These bytes.
+    Data(&'a [u8]),
+    /// So many zeros, of which the archive has none.
+    Hole(u64),
+}
+
+impl<R: Read> Unpack<R> {
+    /// Reads from `inner`.
+    pub(crate) fn new(inner: R) -> Self {
+        Self { inner, left: 0, padding: 0, map: Map::default(), at: 0, global: Vec::new() }
+    }
+
+    /// Goes on to the next member, past what was not read of the last; `None` at the end, which was proven.
+    ///
+    /// # Errors
+    ///
+    /// The stream's own; `Corrupt` if it is damaged, cut short, or goes on after its end; `Unsupported` for an
+    /// archive of several volumes.
+    pub(crate) fn next(&mut self) -> Result<Option<Member>> {
+        self.pass_over(self.left + self.padding)?;
+        (self.left, self.padding) = (0, 0);
+        let mut extensions = Extensions::default();
+        loop {
+            let block = self.block()?;
+            if block.iter().all(|&byte| byte == 0) {
+                return self.end().map(|()| None);
+            }
+            let block = header::read(&block)?;
+            match block.kind {
+                EntryType::XHeader => extensions.records = self.extension(&block)?,
+                other if other.as_byte() == b'X' => extensions.records = self.extension(&block)?,
+                EntryType::XGlobalHeader => self.global = self.extension(&block)?,
+                EntryType::GNULongName => extensions.long_name = Some(self.extension(&block)?),
+                // The names of links, and of volumes.
+                EntryType::GNULongLink => drop(self.extension(&block)?),
+                other if other.as_byte() == b'V' => self.pass_over(whole(block.stored_bytes))?,
+                other if other.as_byte() == b'M' => {
+                    let message = "cannot read the archive: it is one of several volumes";
+                    return Err(Error::new(ErrorKind::Unsupported, message).at(Stage::Archive));
+                }
+                _ => return self.member(&block, &extensions).map(Some),
+            }
+        }
+    }
+
+    /// Reads on in the newest member, at most `buf.len()` bytes; `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// The stream's own; `Corrupt` if it was cut short.
+    pub(crate) fn chunk<'b>(&mut self, buf: &'b mut [u8]) -> Result<Option<Chunk<'b>>> {
+        let (offset, length) = self.map.piece().unwrap_or((self.map.bytes, 0));
+        if self.at < offset {
+            let hole = offset - self.at;
+            self.at = offset;
+            return Ok(Some(Chunk::Hole(hole)));
+        }
+        if length == 0 || buf.is_empty() {
+            return Ok(None);
+        }
+        let count = usize::try_from(length).unwrap_or(usize::MAX).min(buf.len());
+        self.fill(&mut buf[..count])?;
+        self.left -= count as u64;
+        self.at += count as u64;
+        self.map.advance(count as u64);
+        Ok(Some(Chunk::Data(&buf[..count])))
+    }
+
+    fn member(&mut self, block: &Block, extensions: &Extensions) -> Result<Member> {
+        let mut member = block.member();
+        if let Some(name) = &extensions.long_name {
+            member.path = name.split(|&byte| byte == 0).next().unwrap_or_default().to_vec();
+        }
+        let (mut stored_bytes, mut records) = (block.stored_bytes, sparse::Records::default());
+        let mut sparse_name = None;
+        let global = std::mem::take(&mut self.global);
+        for (key, value) in pax::read(&global)?.into_iter().chain(pax::read(&extensions.records)?) {
+            let number = || std::str::from_utf8(value).ok().and_then(|text| text.parse::<u64>().ok());
+            match key {
+                // An empty value takes an earlier one back.
+                _ if value.is_empty() => {}
+                b"path" => member.path = value.to_vec(),
+                b"GNU.sparse.name" => sparse_name = Some(value.to_vec()),
+                // More than the header says: a reader that believed the other would lose its place.
+                b"size" => stored_bytes = number().ok_or_else(|| damaged("a pax header's size is no number"))?,
+                b"uid" => member.uid = number().unwrap_or(member.uid),
+                b"gid" => member.gid = number().unwrap_or(member.gid),
+                b"mtime" => member.modified = pax::read_moment(value).or(member.modified),
+                _ => records.take(key, value)?,
+            }
+        }
+        self.global = global;
+        member.path = sparse_name.unwrap_or(member.path);
+        if block.kind == EntryType::Link {
+            stored_bytes = 0;
+        }
+        header::require_possible(stored_bytes)?;
+        (self.left, self.padding, self.at) = (stored_bytes, padding(stored_bytes), 0);
+        self.map = if member.kind == Kind::File { self.map(block, &records)? } else { Map::default() };
+        member.bytes = self.map.bytes;
+        Ok(member)
+    }
+
+    /// Returns which pieces of the file are stored; reads a map that stands before the content.
+    fn map(&mut self, block: &Block, records: &sparse::Records) -> Result<Map> {
+        if block.kind == EntryType::GNUSparse {
+            let wrong = || damaged("the map of a sparse file is wrong");
+            let (mut pieces, mut goes_on) = block.gnu_sparse().ok_or_else(wrong)?;
+            while goes_on {
+                let mut more = GnuExtSparseHeader::new();
+                more.as_mut_bytes().copy_from_slice(&self.block()?);
+                for piece in more.sparse().iter().filter(|piece| !piece.is_empty()) {
+                    let read = piece.offset().and_then(|offset| Ok((offset, piece.length()?)));
+                    pieces.push(read.map_err(|_| wrong())?);
+                }
+                sparse::require_few(pieces.len())?;
+                goes_on = more.is_extended();
+            }
+            return Map::new(pieces, block.member().bytes, self.left);
+        }
+        let Some(bytes) = records.bytes else { return Ok(Map::whole(self.left)) };
+        if !records.is_before_content {
+            return Map::new(records.pieces(), bytes, self.left);
+        }
+        let (mut block, mut used) = ([0; BLOCK_BYTES], BLOCK_BYTES);
+        let pieces = sparse::read_before_content(|| {
+            if used == block.len() {
+                self.left = self.left.checked_sub(block.len() as u64).ok_or_else(|| damaged("a map has no end"))?;
+                block = self.block()?;
+                used = 0;
+            }
+            used += 1;
+            Ok(block[used - 1])
+        })?;
+        Map::new(pieces, bytes, self.left)
+    }
+
+    /// Reads what stands behind a header that describes the next one.
+    fn extension(&mut self, block: &Block) -> Result<Vec<u8>> {
+        if block.stored_bytes > EXTENSION_BYTES {
+            return Err(damaged("a name or a pax header is larger than 1 MiB"));
+        }
+        let mut bytes = vec![0; usize::try_from(block.stored_bytes).unwrap_or(0)];
+        self.fill(&mut bytes)?;
+        self.pass_over(padding(block.stored_bytes))?;
+        Ok(bytes)
+    }
+
+    /// Proves the end: a second block of zeros, and nothing else to the end of the stream.
+    fn end(&mut self) -> Result<()> {
+        let mut is_zero = self.block()?.iter().all(|&byte| byte == 0);
+        drain(&mut self.inner, Stage::Store, |rest| {
+            is_zero = is_zero && rest.iter().all(|&byte| byte == 0);
+            Ok(())
+        })?;
+        if is_zero { Ok(()) } else { Err(damaged("it goes on after its end")) }
+    }
+
+    fn block(&mut self) -> Result<[u8; BLOCK_BYTES]> {
+        let mut block = [0; BLOCK_BYTES];
+        self.fill(&mut block)?;
+        Ok(block)
+    }
+
+    fn pass_over(&mut self, mut bytes: u64) -> Result<()> {
+        let mut passed = [0; 16 * BLOCK_BYTES];
+        while bytes > 0 {
+            let count = usize::try_from(bytes).unwrap_or(usize::MAX).min(passed.len());
+            self.fill(&mut passed[..count])?;
+            bytes -= count as u64;
+        }
+        Ok(())
+    }
+
+    /// Fills `buf`; an end before that is a cut.
+    fn fill(&mut self, buf: &mut [u8]) -> Result<()> {
+        let count = fill(&mut self.inner, buf)
+            .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the stream").at(Stage::Store))?;
+        if count == buf.len() { Ok(()) } else { Err(damaged("it was cut short")) }
+    }
+}
+
+/// What stood before a member's header.
+#[derive(Default)]
+struct Extensions {
+    records: Vec<u8>,
+    long_name: Option<Vec<u8>>,
+}
+
+fn whole(bytes: u64) -> u64 {
+    bytes + padding(bytes)
+}

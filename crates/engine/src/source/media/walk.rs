@@ -1,0 +1,196 @@
+//! The walk through a folder: what is to be stored, in order, and what is not and why.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use super::names::{Names, Type};
+use super::{Exclude, is_own};
+
+/// One thing that the walk came upon; `F` is what is known of a file.
+#[derive(Debug)]
+pub(super) enum Step<F = Place> {
+    /// A folder; what is in it follows.
+    Folder(Place),
+    /// A file, or a link to one.
+    File(F),
+    /// Something that is not stored, and why.
+    Skipped(Place, String),
+    /// A link to a folder that is stored under its own path, and that path.
+    Twice(Place, PathBuf),
+}
+
+impl<F> Step<F> {
+    /// Replaces what is known of a file.
+    pub(super) fn map<G>(self, known: impl FnOnce(F) -> G) -> Step<G> {
+        match self {
+            Self::Folder(place) => Step::Folder(place),
+            Self::File(file) => Step::File(known(file)),
+            Self::Skipped(place, why) => Step::Skipped(place, why),
+            Self::Twice(place, real) => Step::Twice(place, real),
+        }
+    }
+}
+
+/// Where something is.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// Below the root, links as they were followed.
+    pub(super) path: PathBuf,
+    /// Where the operating system finds it.
+    pub(super) at: PathBuf,
+}
+
+/// Goes through a folder depth first, by name.
+///
+/// Holds the names of the folders on the way ([`Names`]), and the identity of each folder that was reached through a
+/// link.
+pub(super) struct Walk {
+    /// Without links.
+    root: PathBuf,
+    exclude: Exclude,
+    /// Folders that are never entered, by device and number.
+    never: Vec<(u64, u64)>,
+    /// Folders outside of the root that were entered.
+    entered: HashSet<(u64, u64)>,
+    levels: Vec<Level>,
+}
+
+/// A folder that the walk is in.
+struct Level {
+    place: Place,
+    /// Its path without links.
+    real: PathBuf,
+    names: Names,
+}
+
+impl Walk {
+    /// Starts in `root`.
+    pub(super) fn new(root: &Path, exclude: Exclude, never: &[PathBuf]) -> io::Result<Self> {
+        let root = root.canonicalize()?;
+        let never = never.iter().filter_map(|folder| folder.metadata().ok()).map(|found| identity(&found)).collect();
+        let place = Place { path: PathBuf::new(), at: root.clone() };
+        let level = Level { place, real: root.clone(), names: Names::read(&root)? };
+        Ok(Self { root, exclude, never, entered: HashSet::new(), levels: vec![level] })
+    }
+
+    /// Returns the next step; `None` at the end.
+    pub(super) fn next(&mut self) -> Option<Step> {
+        loop {
+            let level = self.levels.last_mut()?;
+            let (name, kind) = match level.names.next() {
+                Ok(Some(found)) => found,
+                Ok(None) => {
+                    self.levels.pop();
+                    continue;
+                }
+                Err(error) => {
+                    let place = level.place.clone();
+                    self.levels.pop();
+                    return Some(Step::Skipped(place, format!("its listing broke off: {}", reason(&error))));
+                }
+            };
+            if is_own(&name) {
+                continue;
+            }
+            let name = OsString::from_vec(name);
+            let place = Place { path: level.place.path.join(&name), at: level.place.at.join(&name) };
+            let step = match kind {
+                Type::File => self.file(place),
+                Type::Folder => {
+                    let real = level.real.join(&name);
+                    self.folder(place, real, false)
+                }
+                Type::Link => self.link(place),
+                Type::Other if self.exclude.holds(&place.path, false) => None,
+                Type::Other => Some(Step::Skipped(place, "it is a device, a pipe or a socket".to_owned())),
+            };
+            if step.is_some() {
+                return step;
+            }
+        }
+    }
+
+    fn file(&self, place: Place) -> Option<Step> {
+        (!self.exclude.holds(&place.path, false)).then_some(Step::File(place))
+    }
+
+    /// Enters a folder, unless it is excluded, the store's, or was entered on another way.
+    fn folder(&mut self, place: Place, real: PathBuf, through_link: bool) -> Option<Step> {
+        if self.exclude.holds(&place.path, true) {
+            return None;
+        }
+        let is_outside = through_link || !real.starts_with(&self.root);
+        // Inside of the root and without a link there is one way to each folder.
+        if is_outside || !self.never.is_empty() {
+            let identity = match place.at.metadata() {
+                Ok(found) => identity(&found),
+                Err(error) => return Some(Step::Skipped(place, reason(&error))),
+            };
+            if self.never.contains(&identity) || (is_outside && self.root == real) {
+                return None;
+            }
+            if is_outside && !self.entered.insert(identity) {
+                return Some(Step::Twice(place, real));
+            }
+        }
+        match Names::read(&place.at) {
+            Ok(names) => {
+                self.levels.push(Level { place: place.clone(), real, names });
+                Some(Step::Folder(place))
+            }
+            Err(error) => Some(Step::Skipped(place, reason(&error))),
+        }
+    }
+
+    fn link(&mut self, place: Place) -> Option<Step> {
+        let found = match place.at.metadata() {
+            Ok(found) => found,
+            Err(_) if self.exclude.holds(&place.path, false) => return None,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Some(Step::Skipped(place, "it is a link to nothing".to_owned()));
+            }
+            Err(error) => return Some(Step::Skipped(place, reason(&error))),
+        };
+        if !found.is_dir() {
+            return self.file(place);
+        }
+        if self.exclude.holds(&place.path, true) {
+            return None;
+        }
+        let real = match place.at.canonicalize() {
+            Ok(real) => real,
+            Err(error) => return Some(Step::Skipped(place, reason(&error))),
+        };
+        let leads_up = self.root.starts_with(&real) || self.levels.iter().any(|level| level.real == real);
+        if leads_up {
+            return Some(Step::Skipped(place, "it is a link to a folder that it is in".to_owned()));
+        }
+        match real.strip_prefix(&self.root) {
+            Ok(path) if !self.exclude.holds_way_to(path) => Some(Step::Twice(place, path.to_owned())),
+            _ => self.folder(place, real, true),
+        }
+    }
+}
+
+/// Says why something was not stored, in a few words.
+pub(super) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it vanished".to_owned(),
+        io::ErrorKind::PermissionDenied => "no right to read it".to_owned(),
+        _ => match error.raw_os_error() {
+            Some(number) if number == Errno::LOOP.raw_os_error() => "it is a link that leads back to itself".to_owned(),
+            Some(number) => io::Error::from_raw_os_error(number).to_string(),
+            None => error.to_string(),
+        },
+    }
+}
+
+fn identity(found: &std::fs::Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
+}
