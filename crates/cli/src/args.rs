@@ -3,11 +3,15 @@
 // These comments are the help, which is plain text.
 #![allow(clippy::doc_markdown, rustdoc::broken_intra_doc_links)]
 
+mod media;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Back up databases, and restore them so that a failure cannot destroy what is there.
+pub use media::{MediaArgs, MediaBackupArgs, MediaRestoreArgs, MediaVerb};
+
+/// Back up databases and media files, and restore them so that a failure cannot destroy what is there.
 #[derive(Debug, Parser)]
 #[command(name = "dbbackup", version, max_term_width = 100, after_help = EXAMPLES)]
 #[command(disable_help_subcommand = true)]
@@ -39,6 +43,8 @@ pub enum Verb {
     /// Restore a backup into a database: all of it, or nothing
     #[command(after_help = RESTORE_EXAMPLES)]
     Restore(RestoreArgs),
+    /// Back up a folder of media files, or restore one
+    Media(MediaArgs),
     /// List the whole backups of a store, oldest first
     #[command(after_help = LIST_EXAMPLES)]
     List(ListArgs),
@@ -214,9 +220,20 @@ pub enum Compress {
     None,
 }
 
+impl From<Compress> for dbbackup::Compression {
+    fn from(how: Compress) -> Self {
+        match how {
+            Compress::Zstd => Self::Zstd,
+            Compress::Gzip => Self::Gzip,
+            Compress::None => Self::None,
+        }
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   dbbackup backup sqlite:////srv/shop.sqlite3 --to /var/backups
+  dbbackup media backup /srv/media --to /var/backups
   dbbackup list /var/backups
   dbbackup restore --from /var/backups --into sqlite:////srv/shop.sqlite3
   dbbackup verify /var/backups --all

@@ -28,11 +28,30 @@ pub(crate) enum Answer {
 ///
 /// `Interrupted` for Ctrl-C instead of an answer.
 pub(crate) fn may_replace(target: &Path, backup: &Listed, cancel: &Cancel) -> Result<Answer> {
+    ask(&question(target, backup), "Replace it?", cancel)
+}
+
+/// Asks whether files of `backup` may replace those in `folder`.
+///
+/// # Errors
+///
+/// `Interrupted` for Ctrl-C instead of an answer.
+pub(crate) fn may_replace_files(folder: &Path, backup: &Listed, cancel: &Cancel) -> Result<Answer> {
+    let question = format!(
+        "Files in `{}` that differ from `{}`\nwill be replaced by it ({}). Other files stay.",
+        folder.display(),
+        backup.name,
+        provenance(backup),
+    );
+    ask(&question, "Replace them?", cancel)
+}
+
+fn ask(question: &str, what: &str, cancel: &Cancel) -> Result<Answer> {
     if !io::stdin().is_terminal() {
         return Ok(Answer::Nobody);
     }
     let mut error = io::stderr().lock();
-    let asked = writeln!(error, "{}", question(target, backup)).and_then(|()| write!(error, "Replace it? [y/N] "));
+    let asked = writeln!(error, "{question}").and_then(|()| write!(error, "{what} [y/N] "));
     if asked.and_then(|()| error.flush()).is_err() {
         return Ok(Answer::Nobody);
     }
@@ -71,14 +90,19 @@ fn question(target: &Path, backup: &Listed) -> String {
         }
         Err(_) => "not readable".to_owned(),
     };
-    let made = backup.created_at.map_or("at an unknown time".to_owned(), |made| age(made, now));
-    let server = backup.servername.as_deref().map_or(String::new(), |server| format!(" on {server}"));
     format!(
-        "The database `{}` ({there})\nwill be replaced by `{}` ({}, made {made}{server}).",
+        "The database `{}` ({there})\nwill be replaced by `{}` ({}).",
         target.display(),
         backup.name,
-        ByteSize(backup.stored_bytes),
+        provenance(backup),
     )
+}
+
+/// `2.00 MiB, made 5 minutes ago on web-1`
+fn provenance(backup: &Listed) -> String {
+    let made = backup.created_at.map_or("at an unknown time".to_owned(), |made| age(made, Timestamp::now()));
+    let server = backup.servername.as_deref().map_or(String::new(), |server| format!(" on {server}"));
+    format!("{}, made {made}{server}", ByteSize(backup.stored_bytes))
 }
 
 /// Between two looks whether the run is to stop; nobody notices a tenth of a second.

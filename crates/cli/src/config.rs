@@ -1,4 +1,4 @@
-//! `dbbackup.toml`: databases, stores and retention by name. Unknown keys are errors.
+//! `dbbackup.toml`: databases, media, stores and retention by name. Unknown keys are errors.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,9 @@ pub(crate) struct Config {
     /// `[databases.NAME]`
     #[serde(default)]
     pub(crate) databases: BTreeMap<String, DatabaseEntry>,
+    /// `[media.NAME]`
+    #[serde(default)]
+    pub(crate) media: BTreeMap<String, MediaEntry>,
     /// `[stores.NAME]`
     #[serde(default)]
     pub(crate) stores: BTreeMap<String, StoreEntry>,
@@ -34,6 +37,17 @@ pub(crate) struct DatabaseEntry {
     /// File with the password, for databases that have one.
     pub(crate) password_file: Option<PathBuf>,
     /// Tables to leave out.
+    #[serde(default)]
+    pub(crate) exclude: Vec<String>,
+}
+
+/// One folder of media.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table with `path`")]
+pub(crate) struct MediaEntry {
+    /// The folder.
+    pub(crate) path: PathBuf,
+    /// Patterns of what to leave out.
     #[serde(default)]
     pub(crate) exclude: Vec<String>,
 }

@@ -6,6 +6,8 @@ use dbbackup::{Cancel, Error, ErrorKind};
 pub const DONE: u8 = 0;
 /// The arguments are wrong.
 pub const USAGE: u8 = 2;
+/// Finished, but something was skipped.
+pub const SKIPPED: u8 = 3;
 /// The question was answered with no.
 pub const DECLINED: u8 = 7;
 /// Some of several databases failed.
@@ -18,10 +20,10 @@ pub const TERMINATED: u8 = 143;
 /// Statuses without an error kind, for the reference page: number and meaning.
 pub const OTHERS: &[(u8, &str)] = &[
     (DONE, "Everything asked for was done."),
-    (3, "Finished, but something was skipped; the report says what."),
+    (SKIPPED, "Finished, but something was skipped; the report says what."),
     (DECLINED, "The question was answered with no; nothing was changed."),
     (SOME_FAILED, "Some of several databases failed; the others were done."),
-    (TERMINATED, "Ended by SIGTERM; nothing was changed, nothing is left behind."),
+    (TERMINATED, "Ended by SIGTERM; nothing is left half-done, nothing is left behind."),
 ];
 
 /// Returns the exit status for an error.

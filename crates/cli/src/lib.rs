@@ -36,6 +36,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, cancel: &Cancel) -> u
     let result = match &arguments.verb {
         Verb::Backup(verb) => commands::backup::run(verb, &arguments, &output, cancel),
         Verb::Restore(verb) => commands::restore::run(verb, &arguments, &output, cancel),
+        Verb::Media(verb) => commands::media::run(verb, &arguments, &output, cancel),
         Verb::List(verb) => commands::list::run(verb, &arguments, &output),
         Verb::Verify(verb) => commands::verify::run(verb, &arguments, &output, cancel),
         Verb::Prune(verb) => commands::prune::run(verb, &arguments, &output),

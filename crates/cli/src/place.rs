@@ -62,17 +62,9 @@ impl Database {
         stem(&self.path.file_name().unwrap_or_default().to_string_lossy()).to_owned()
     }
 
-    /// Returns what tells this database from another of the same name: SHA-256 of host, port and absolute
-    /// path; a file has neither host nor port.
+    /// Returns what tells this database from another of the same name.
     pub(crate) fn source_id(&self) -> String {
-        let path = std::fs::canonicalize(&self.path).or_else(|_| std::path::absolute(&self.path));
-        let mut digest = Sha256::new();
-        digest.update(b"sqlite\0\0\0");
-        digest.update(path.as_deref().unwrap_or(&self.path).as_os_str().as_encoded_bytes());
-        digest.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        source_id("sqlite", &self.path)
     }
 
     /// Returns the manifest's top level: what a Django project would write, so that it can restore the backup.
@@ -82,6 +74,56 @@ impl Database {
             "connector": "dbbackup.db.sqlite.SqliteBackupConnector",
         });
         metadata.as_object().cloned().unwrap_or_default()
+    }
+}
+
+/// Returns what tells one source from another of the same name: SHA-256 of its kind, host, port and absolute path;
+/// what is in files has neither host nor port.
+fn source_id(kind: &str, path: &Path) -> String {
+    let absolute = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    let mut digest = Sha256::new();
+    digest.update(kind.as_bytes());
+    digest.update(b"\0\0\0");
+    digest.update(absolute.as_deref().unwrap_or(path).as_os_str().as_encoded_bytes());
+    digest.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A folder of media that was named on the command line.
+#[derive(Debug)]
+pub(crate) struct Media {
+    /// Its name in the store.
+    pub(crate) alias: String,
+    /// The folder.
+    pub(crate) path: PathBuf,
+    /// Patterns of what to leave out.
+    pub(crate) exclude: Vec<String>,
+}
+
+impl Media {
+    /// Resolves a name of `dbbackup.toml` or a folder.
+    pub(crate) fn resolve(typed: &Path, config: &Config) -> Self {
+        if let Some((name, entry)) = typed.to_str().and_then(|typed| config.media.get_key_value(typed)) {
+            let path = config.folder.join(&entry.path);
+            return Self { alias: name.clone(), path, exclude: entry.exclude.clone() };
+        }
+        let mut media = Self { alias: String::new(), path: typed.to_owned(), exclude: Vec::new() };
+        media.alias = media.own_name();
+        media
+    }
+
+    /// Returns the folder's own name.
+    pub(crate) fn own_name(&self) -> String {
+        let absolute = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        let name = absolute.file_name().unwrap_or_default().to_string_lossy();
+        Some(stem(&name)).filter(|name| !name.is_empty()).unwrap_or("media").to_owned()
+    }
+
+    /// Returns what tells this folder from another of the same name.
+    pub(crate) fn source_id(&self) -> String {
+        source_id("media", &self.path)
     }
 }
 

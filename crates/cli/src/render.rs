@@ -1,9 +1,11 @@
 //! Text and JSON for people and programs; nothing else prints.
 
 use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use dbbackup::manifest::Skipped;
 use dbbackup::units::ByteSize;
 use dbbackup::{Error, ErrorKind, ErrorReport, Receipt, Report, Result};
 use jiff::tz::TimeZone;
@@ -65,6 +67,22 @@ impl Output {
         if !self.json && !self.quiet {
             let _closed = writeln!(io::stderr(), "note: {text}");
         }
+    }
+
+    /// Names what was skipped, on standard error; a quiet run needs to know, too.
+    pub(crate) fn skipped(&self, what: &str, skipped: &Skipped) {
+        if self.json || skipped.count == 0 {
+            return;
+        }
+        let mut text = format!("warning: {} {what}:\n", skipped.count);
+        for name in &skipped.names {
+            let _ = writeln!(text, "  {name}");
+        }
+        let more = skipped.count.saturating_sub(skipped.names.len() as u64);
+        if more > 0 {
+            let _ = writeln!(text, "  and {more} more");
+        }
+        let _closed = io::stderr().write_all(text.as_bytes());
     }
 
     /// Ends the output.
@@ -163,7 +181,12 @@ pub(crate) fn without_secrets(text: &str) -> String {
 pub(crate) fn receipt_line(alias: &str, receipt: &Receipt) -> String {
     let record = &receipt.record;
     let (plain, stored) = (ByteSize(record.plain_bytes), ByteSize(record.stored_bytes));
-    format!("{alias}: stored {} ({plain} -> {stored} in {})", receipt.name, seconds(receipt.duration))
+    let files = match record.media.map(|media| media.files) {
+        Some(1) => "1 file, ".to_owned(),
+        Some(files) => format!("{files} files, "),
+        None => String::new(),
+    };
+    format!("{alias}: stored {} ({files}{plain} -> {stored} in {})", receipt.name, seconds(receipt.duration))
 }
 
 /// Returns a backup for programs.
@@ -177,14 +200,22 @@ pub(crate) fn receipt_object(receipt: &Receipt) -> Value {
 
 /// Returns a restore or verification for programs.
 pub(crate) fn report_object(report: &Report) -> Value {
-    json!({
+    let mut object = json!({
         "name": report.name,
         "plain_bytes": report.plain_bytes,
         "stored_bytes": report.stored_bytes,
         "proof": report.proof,
         "seconds": report.duration.as_secs_f64(),
         "notes": report.notes,
-    })
+    });
+    if let Some(content) = &report.content {
+        object["media"] = json!(content);
+    }
+    if let Some(changes) = &report.changes {
+        object["changes"] = json!(changes);
+        object["left_out"] = json!(report.left_out);
+    }
+    object
 }
 
 /// Returns a duration as people say it: `0.24 s`, `75 s`, `12 min`.

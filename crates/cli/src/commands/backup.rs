@@ -1,13 +1,12 @@
 //! `dbbackup backup`
 
+use dbbackup::manifest::Kind;
 use dbbackup::store::Existing;
-use dbbackup::{
-    Backup, BackupName, Cancel, Catalogue, Compression, Error, ErrorKind, Local, Naming, Receipt, Result, backup,
-};
+use dbbackup::{Backup, BackupName, Cancel, Error, ErrorKind, Local, Naming, Receipt, Result, backup};
 use serde_json::{Value, json};
 
-use super::{naming, run as surroundings};
-use crate::args::{Arguments, BackupArgs, Compress};
+use super::{naming, require_same_source, run as surroundings};
+use crate::args::{Arguments, BackupArgs};
 use crate::config::Config;
 use crate::exit_code;
 use crate::place::{Database, store};
@@ -81,9 +80,10 @@ impl BackupArgs {
         cancel: &Cancel,
     ) -> Result<Receipt> {
         let source_id = database.source_id();
-        require_same_source(database, &source_id, store, naming)?;
+        let shown = database.path.display().to_string();
+        require_same_source(Kind::Database, &database.alias, &shown, &source_id, store, naming)?;
         let request = Backup {
-            kind: dbbackup::manifest::Kind::Database,
+            kind: Kind::Database,
             name: match &self.output {
                 Some(name) => BackupName::Given { name: name.clone(), existing: Existing::Refuse },
                 None => BackupName::Generated { naming, extension: "sqlite3" },
@@ -92,36 +92,11 @@ impl BackupArgs {
             database: database.own_name(),
             servername: naming.servername.clone(),
             source_id: Some(source_id),
-            compression: match self.compress {
-                Compress::Zstd => Compression::Zstd,
-                Compress::Gzip => Compression::Gzip,
-                Compress::None => Compression::None,
-            },
+            compression: self.compress.into(),
             metadata: Database::metadata(),
         };
         let progress = progress::listener(output, &database.alias);
         let run = surroundings(Some(&self.work), progress, cancel);
         backup(&request, &mut database.sqlite(&self.work), store, &run)
     }
-}
-
-/// Fails if this server's backups of that name are of another database: retention would mix them.
-fn require_same_source(database: &Database, source_id: &str, store: &Local, naming: &Naming) -> Result<()> {
-    let catalogue = match Catalogue::read(store, naming) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        result => result?,
-    };
-    let other = catalogue.backups.iter().rev().find(|backup| {
-        let record = backup.manifest.dbbackup.as_ref();
-        let is_other = record.and_then(|record| record.source_id.as_deref()).is_some_and(|id| id != source_id);
-        is_other && backup.alias.as_deref() == Some(&database.alias) && backup.is_of(&naming.servername)
-    });
-    let Some(other) = other else { return Ok(()) };
-    let what = format!("cannot use the name `{}` for `{}`", database.alias, database.path.display());
-    Err(Error::new(
-        ErrorKind::Config,
-        format!("{what}: the store has backups of another database under it (`{}`)", other.name),
-    )
-    .subject(&database.alias)
-    .hint("give this one another name: --name NAME"))
 }

@@ -1,6 +1,6 @@
 //! `dbbackup list`
 
-use dbbackup::manifest::Reason;
+use dbbackup::manifest::{Kind, Reason};
 use dbbackup::units::ByteSize;
 use dbbackup::{Catalogue, Listed, Result};
 use serde_json::{Value, json};
@@ -34,7 +34,11 @@ pub(crate) fn run(verb: &ListArgs, arguments: &Arguments, output: &Output) -> Re
 
 fn print(backups: &[&Listed], output: &Output) {
     let width = backups.iter().map(|backup| backup.name.chars().count()).max().unwrap_or(0).max(4);
-    let alias = |backup: &Listed| backup.alias.clone().unwrap_or_else(|| "?".to_owned());
+    let alias = |backup: &Listed| match (backup.alias.as_deref(), backup.kind) {
+        (Some(alias), Kind::Database) => alias.to_owned(),
+        (Some(alias), Kind::Media) => format!("{alias} (media)"),
+        (None, _) => "?".to_owned(),
+    };
     let alias_width = backups.iter().map(|backup| alias(backup).chars().count()).max().unwrap_or(0).max(8);
     if !backups.is_empty() {
         output.line(&format!("{:width$}  {:19}  {:>9}  {:alias_width$}  SERVER", "NAME", "MADE", "SIZE", "DATABASE"));
@@ -69,6 +73,7 @@ fn object(backup: &Listed) -> Value {
         "compression": backup.compression.id(),
         "encryption": backup.encryption.id(),
         "reason": backup.reason.id(),
+        "media": backup.manifest.dbbackup.as_ref().and_then(|record| record.media),
         "has_manifest": backup.manifest.dbbackup.is_some(),
     })
 }

@@ -1,5 +1,7 @@
 //! `dbbackup prune`
 
+use std::collections::BTreeSet;
+
 use dbbackup::manifest::Kind;
 use dbbackup::retention::{Plan, Policy};
 use dbbackup::{Catalogue, Error, ErrorKind, Local, Naming, Prune, Result, Scope, prune};
@@ -48,10 +50,11 @@ impl PruneArgs {
         if !self.name.is_empty() {
             return Ok(self.name.clone());
         }
-        if !config.databases.is_empty() {
-            return Ok(config.databases.keys().cloned().collect());
+        let names: BTreeSet<&String> = config.databases.keys().chain(config.media.keys()).collect();
+        if !names.is_empty() {
+            return Ok(names.into_iter().cloned().collect());
         }
-        only_name(&Catalogue::read(store, naming)?, &self.store).map(|name| vec![name])
+        only_name(Catalogue::read(store, naming)?.backups.iter(), &self.store).map(|name| vec![name])
     }
 }
 

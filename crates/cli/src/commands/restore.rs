@@ -21,7 +21,14 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
     let target = Database::resolve(&verb.into, &config)?;
     let given: Vec<String> = verb.name.iter().cloned().collect();
     let naming = naming(&config, &given, None)?;
-    let (store, backup) = verb.choose(&config, &naming)?;
+    let wanted = Wanted {
+        kind: Kind::Database,
+        backup: verb.backup.as_deref(),
+        from: verb.from.as_deref(),
+        name: verb.name.as_deref(),
+        server: verb.server.as_deref(),
+    };
+    let (store, backup) = wanted.choose(&config, &naming)?;
     require_engine(&backup)?;
 
     let is_there = target.path.metadata().is_ok_and(|there| there.len() > 0 && !there.is_dir());
@@ -54,53 +61,64 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
     Ok(exit_code::DONE)
 }
 
-impl RestoreArgs {
+/// Which backup is to be restored, as it was typed.
+pub(super) struct Wanted<'a> {
+    pub(super) kind: Kind,
+    pub(super) backup: Option<&'a str>,
+    pub(super) from: Option<&'a str>,
+    pub(super) name: Option<&'a str>,
+    pub(super) server: Option<&'a str>,
+}
+
+impl Wanted<'_> {
     /// Finds the backup that is meant; `--into` has no say in it.
-    fn choose(&self, config: &Config, naming: &Naming) -> Result<(Local, Listed)> {
-        let Some(from) = &self.from else {
-            let path = self.backup.as_deref().unwrap_or_default();
-            let (store, name) = local_file(path)?;
+    pub(super) fn choose(&self, config: &Config, naming: &Naming) -> Result<(Local, Listed)> {
+        let Some(from) = self.from else {
+            let (store, name) = local_file(self.backup.unwrap_or_default())?;
             let backup = Catalogue::find(&store, &name, naming)?;
             return Ok((store, backup));
         };
         let store = store(from, config)?;
-        if let Some(name) = &self.backup {
+        if let Some(name) = self.backup {
             let backup = Catalogue::find(&store, name, naming)?;
             return Ok((store, backup));
         }
         let catalogue = Catalogue::read(&store, naming)?;
-        let alias = match &self.name {
-            Some(name) => name.clone(),
-            None => only_name(&catalogue, from)?,
+        let alias = match self.name {
+            Some(name) => name.to_owned(),
+            None => only_name(catalogue.backups.iter().filter(|backup| backup.kind == self.kind), from)?,
         };
-        let scope = Scope { alias, kind: Kind::Database, database: None };
-        let backup = catalogue.newest(&scope, self.server.as_deref(), &naming.servername)?.clone();
+        let scope = Scope { alias, kind: self.kind, database: None };
+        let backup = catalogue.newest(&scope, self.server, &naming.servername)?.clone();
         Ok((store, backup))
     }
 }
 
-/// Returns the one name that the store has backups of.
-pub(super) fn only_name(catalogue: &Catalogue, store: &str) -> Result<String> {
-    let names: BTreeSet<&str> = catalogue.backups.iter().filter_map(|backup| backup.alias.as_deref()).collect();
+/// Returns the one name that these backups of a store have.
+pub(super) fn only_name<'a>(backups: impl Iterator<Item = &'a Listed>, store: &str) -> Result<String> {
+    let backups: Vec<&Listed> = backups.collect();
+    let names: BTreeSet<&str> = backups.iter().filter_map(|backup| backup.alias.as_deref()).collect();
     match Vec::from_iter(names).as_slice() {
         [name] => Ok((*name).to_owned()),
-        [] if catalogue.backups.is_empty() => {
+        [] if backups.is_empty() => {
             Err(Error::new(ErrorKind::NotFound, format!("cannot find a backup in `{store}`: it holds none"))
                 .subject(store))
         }
         [] => Err(Error::new(ErrorKind::NotFound, format!("cannot tell whose the backups in `{store}` are"))
             .subject(store)
             .hint("say whose with --name NAME")),
-        names => {
-            Err(Error::new(ErrorKind::Config, format!("cannot choose: `{store}` holds backups of several databases"))
-                .subject(store)
-                .hint(format!("say which with --name: {}", names.join(", "))))
-        }
+        names => Err(Error::new(ErrorKind::Config, format!("cannot choose: `{store}` holds backups of several names"))
+            .subject(store)
+            .hint(format!("say which with --name: {}", names.join(", ")))),
     }
 }
 
 /// Fails for a backup that another kind of database made.
 fn require_engine(backup: &Listed) -> Result<()> {
+    if backup.kind == Kind::Media {
+        let message = format!("cannot restore `{}` into a database: it is of media files", backup.name);
+        return Err(Error::new(ErrorKind::Refused, message).subject(&backup.name).hint("use `dbbackup media restore`"));
+    }
     match backup.manifest.engine() {
         Some(engine) if !engine.contains("sqlite") && !engine.contains("spatialite") => {
             let message = format!("cannot restore `{}` into a SQLite database: it is of `{engine}`", backup.name);

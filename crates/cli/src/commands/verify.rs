@@ -31,7 +31,8 @@ pub(crate) fn run(verb: &VerifyArgs, arguments: &Arguments, output: &Output, can
         match result {
             Ok(report) => {
                 let (size, took) = (ByteSize(report.plain_bytes), seconds(report.duration));
-                output.line(&format!("ok       {name} ({size} in {took}; proven by {})", report.proof));
+                let files = report.content.map_or(String::new(), |content| format!("{} files, ", content.files));
+                output.line(&format!("ok       {name} ({files}{size} in {took}; proven by {})", report.proof));
                 report.notes.iter().for_each(|note| output.note(note));
                 objects.push(report_object(&report));
             }

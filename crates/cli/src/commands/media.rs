@@ -1,0 +1,145 @@
+//! `dbbackup media backup` and `dbbackup media restore`
+
+use dbbackup::manifest::Kind;
+use dbbackup::name::MEDIA_EXTENSION;
+use dbbackup::source::media::{Exclude, MediaChanges, MediaSource, MediaTarget};
+use dbbackup::store::Existing;
+use dbbackup::units::ByteSize;
+use dbbackup::{Backup, BackupName, Cancel, Error, ErrorKind, Listed, Report, Result, backup, preview, restore};
+use serde_json::{Map, json};
+
+use super::restore::Wanted;
+use super::{naming, require_same_source, run as surroundings};
+use crate::args::{Arguments, MediaArgs, MediaBackupArgs, MediaRestoreArgs, MediaVerb};
+use crate::ask::{Answer, may_replace_files};
+use crate::config::Config;
+use crate::exit_code;
+use crate::place::{Media, store};
+use crate::progress;
+use crate::render::{Output, receipt_line, receipt_object, report_object, seconds};
+
+pub(crate) fn run(verb: &MediaArgs, arguments: &Arguments, output: &Output, cancel: &Cancel) -> Result<u8> {
+    let config = Config::read(arguments.config.as_deref())?;
+    match &verb.verb {
+        MediaVerb::Backup(verb) => back_up(verb, &config, output, cancel),
+        MediaVerb::Restore(verb) => bring_back(verb, &config, output, cancel),
+    }
+}
+
+fn back_up(verb: &MediaBackupArgs, config: &Config, output: &Output, cancel: &Cancel) -> Result<u8> {
+    let mut media = Media::resolve(&verb.folder, config);
+    let database = media.own_name();
+    if let Some(name) = &verb.name {
+        media.alias.clone_from(name);
+    }
+    let store = store(&verb.to, config)?;
+    let naming = naming(config, &[], verb.server.as_deref())?;
+    let source_id = media.source_id();
+    require_same_source(Kind::Media, &media.alias, &media.path.display().to_string(), &source_id, &store, &naming)?;
+    let request = Backup {
+        kind: Kind::Media,
+        name: match &verb.output {
+            Some(name) => BackupName::Given { name: name.clone(), existing: Existing::Refuse },
+            None => BackupName::Generated { naming: &naming, extension: MEDIA_EXTENSION },
+        },
+        alias: media.alias.clone(),
+        database,
+        servername: naming.servername.clone(),
+        source_id: Some(source_id),
+        compression: verb.compress.into(),
+        metadata: Map::new(),
+    };
+    let patterns = media.exclude.iter().chain(&verb.exclude).cloned();
+    let mut source =
+        MediaSource::new(&media.path).excluding(Exclude::new(patterns)?).never(store.root()).with_readers(verb.readers);
+    let run = surroundings(None, progress::listener(output, &media.alias), cancel);
+    let receipt = backup(&request, &mut source, &store, &run)?;
+    drop(run);
+    output.line(&receipt_line(&media.alias, &receipt));
+    receipt.notes.iter().for_each(|note| output.note(note));
+    let skipped = &receipt.record.skipped;
+    output.skipped("not stored, or not whole", skipped);
+    output.object(&json!({ "backups": [receipt_object(&receipt)], "failed": [] }));
+    Ok(if skipped.count > 0 { exit_code::SKIPPED } else { exit_code::DONE })
+}
+
+fn bring_back(verb: &MediaRestoreArgs, config: &Config, output: &Output, cancel: &Cancel) -> Result<u8> {
+    let media = Media::resolve(&verb.into, config);
+    let given: Vec<String> = verb.name.iter().cloned().collect();
+    let naming = naming(config, &given, None)?;
+    let wanted = Wanted {
+        kind: Kind::Media,
+        backup: verb.backup.as_deref(),
+        from: verb.from.as_deref(),
+        name: verb.name.as_deref(),
+        server: verb.server.as_deref(),
+    };
+    let (store, backup) = wanted.choose(config, &naming)?;
+    require_media(&backup)?;
+    if verb.replace && !verb.dry_run && !verb.yes && has_files(&media.path) {
+        let declined = match may_replace_files(&media.path, &backup, cancel)? {
+            Answer::Yes => None,
+            Answer::No => Some("nothing was changed"),
+            Answer::Nobody => Some("nothing was changed: nobody is there to answer, and --yes was not given"),
+        };
+        if let Some(why) = declined {
+            output.declined(why, &backup.name);
+            return Ok(exit_code::DECLINED);
+        }
+    }
+    let mut target = MediaTarget::new(&media.path).only(verb.only.iter().cloned());
+    if verb.replace {
+        target = target.replacing();
+    }
+    let run = surroundings(None, progress::listener(output, &media.alias), cancel);
+    let work = if verb.dry_run { preview } else { restore };
+    let report = work(&backup.name, &mut target, &store, &run)?;
+    drop(run);
+    print(verb, &media, &report, output);
+    Ok(if report.left_out.count > 0 { exit_code::SKIPPED } else { exit_code::DONE })
+}
+
+fn print(verb: &MediaRestoreArgs, media: &Media, report: &Report, output: &Output) {
+    let changes = report.changes.clone().unwrap_or_default();
+    let (into, took) = (media.path.display(), seconds(report.duration));
+    let what = summary(&changes);
+    if verb.dry_run {
+        output.result(&format!("{into}: {} would make {what}", report.name));
+    } else {
+        output.line(&format!("{into}: restored {} ({what} in {took})", report.name));
+    }
+    report.notes.iter().for_each(|note| output.note(note));
+    output.skipped("not restored", &report.left_out);
+    let mut object = report_object(report);
+    object["into"] = json!(media.path);
+    object["dry_run"] = json!(verb.dry_run);
+    output.object(&object);
+}
+
+/// `12 new, 3 replaced, 7 the same; 1.00 MiB`
+fn summary(changes: &MediaChanges) -> String {
+    let counts = [
+        (changes.new, "new"),
+        (changes.replaced, "replaced"),
+        (changes.same, "the same"),
+        (changes.kept, "kept as they are"),
+    ];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let mut words: Vec<String> = counts.map(|(count, word)| format!("{count} {word}")).collect();
+    if words.is_empty() {
+        words.push("no files".to_owned());
+    }
+    format!("{}; {}", words.join(", "), ByteSize(changes.bytes))
+}
+
+fn has_files(folder: &std::path::Path) -> bool {
+    folder.read_dir().is_ok_and(|mut entries| entries.next().is_some())
+}
+
+fn require_media(backup: &Listed) -> Result<()> {
+    if backup.kind == Kind::Media || backup.alias.is_none() {
+        return Ok(());
+    }
+    let message = format!("cannot restore `{}` into a folder: it is of a database", backup.name);
+    Err(Error::new(ErrorKind::Refused, message).subject(&backup.name).hint("use `dbbackup restore`"))
+}
