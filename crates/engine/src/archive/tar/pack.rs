@@ -18,6 +18,7 @@ pub(crate) trait Members {
 /// The tar stream of some members.
 pub(crate) struct Pack<M> {
     pub(crate) members: M,
+    headers: header::Writer,
     /// Headers and zeros that are due.
     ready: Vec<u8>,
     handed_out: usize,
@@ -29,7 +30,15 @@ pub(crate) struct Pack<M> {
 
 impl<M: Members> Pack<M> {
     pub(crate) fn new(members: M) -> Self {
-        Self { members, ready: Vec::new(), handed_out: 0, left: 0, padding: 0, is_ended: false }
+        Self {
+            members,
+            headers: header::Writer::new(),
+            ready: Vec::new(),
+            handed_out: 0,
+            left: 0,
+            padding: 0,
+            is_ended: false,
+        }
     }
 
     /// Puts what comes next into `ready`; `false` at the end.
@@ -40,7 +49,7 @@ impl<M: Members> Pack<M> {
             return Ok(false);
         }
         if let Some(member) = self.members.next()? {
-            header::write(&member, &mut self.ready);
+            self.headers.write(&member, &mut self.ready);
             self.left = member.bytes;
             self.padding = padding(member.bytes);
         } else {

@@ -63,6 +63,11 @@ pub(super) fn has_changed(file: &File, since: &Metadata) -> io::Result<bool> {
 }
 
 fn open_at(at: &Path) -> io::Result<(Metadata, Content)> {
+    // Nothing to open it for: three system calls less where there are thousands of them.
+    let found = at.metadata()?;
+    if found.is_file() && found.len() == 0 {
+        return Ok((found, Content::Small { bytes: Vec::new(), is_torn: false }));
+    }
     // A pipe that took the file's place would wait for its other end.
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let mut file = OpenOptions::new().read(true).custom_flags(flags).open(at)?;
