@@ -52,12 +52,12 @@ types: $(ENGINE) ## check the types, and the stubs against the extension
 	$(PY) -m mypy --exclude "^bench/dataset.py$$"
 	$(PY) -m mypy.stubtest dbbackup._engine --allowlist .ci/stubtest-allowlist.txt
 
-gen: ## generate docs/reference from the code
-	cargo run --quiet -p dbbackup-cli --example reference -- docs/reference
+gen: ## generate the reference pages, completions and manual pages from the code
+	cargo run --quiet -p dbbackup-cli --example reference -- docs/reference packaging/data/share
 
-gen-check: gen ## check that docs/reference is up to date
-	git diff --exit-code -- docs/reference
-	@new=$$(git ls-files --others --exclude-standard -- docs/reference); \
+gen-check: gen ## check that what is generated is up to date
+	git diff --exit-code -- docs/reference packaging
+	@new=$$(git ls-files --others --exclude-standard -- docs/reference packaging); \
 	test -z "$$new" || { echo "not committed: $$new" >&2; exit 1; }
 
 # Not --quiet: mkdocs then does not count the warnings that --strict is for.

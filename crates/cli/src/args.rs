@@ -54,6 +54,9 @@ pub enum Verb {
     /// Delete old backups, exactly those that are meant
     #[command(after_help = PRUNE_EXAMPLES)]
     Prune(PruneArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
     /// Tell what this build can do
     #[command(hide = true)]
     Features,
@@ -186,6 +189,14 @@ pub struct PruneArgs {
     pub dry_run: bool,
 }
 
+/// `dbbackup completions`
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Shell that the script is for
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
 /// The Django app's child.
 #[derive(Debug, Args)]
 pub struct ChildArgs {
@@ -274,3 +285,11 @@ Keeps N backups of each database of one server, whatever their compression, and 
 Examples:
   dbbackup prune backups --keep-last 7 --dry-run
   dbbackup prune backups --keep-last 7 --name shop --server web-1";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+The Python package brings the scripts for bash, zsh and fish, and manual pages, under its prefix.
+
+Examples:
+  dbbackup completions bash > ~/.local/share/bash-completion/completions/dbbackup
+  dbbackup completions zsh > ~/.zfunc/_dbbackup
+  dbbackup completions fish > ~/.config/fish/completions/dbbackup.fish";

@@ -40,6 +40,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, cancel: &Cancel) -> u
         Verb::List(verb) => commands::list::run(verb, &arguments, &output),
         Verb::Verify(verb) => commands::verify::run(verb, &arguments, &output, cancel),
         Verb::Prune(verb) => commands::prune::run(verb, &arguments, &output),
+        Verb::Completions(verb) => Ok(commands::completions::run(verb, &output)),
         Verb::Features => Ok(commands::features::run(&output)),
         // The child of the Django app: its parent reads errors from the messages, not from text.
         Verb::SqliteDump(verb) => return commands::child::dump(verb, cancel),

@@ -49,8 +49,13 @@ impl Output {
 
     /// Prints the one object for programs.
     pub(crate) fn object(&self, value: &Value) {
+        self.object_of(|| value.clone());
+    }
+
+    /// Prints the one object for programs, which is made only for them: that of a thousand backups takes its time.
+    pub(crate) fn object_of(&self, value: impl FnOnce() -> Value) {
         if self.json {
-            self.print(&format!("{value:#}"));
+            self.print(&format!("{:#}", value()));
         }
     }
 

@@ -1,53 +1,16 @@
 //! A disk that is full: the right status and message, the old state, nothing left behind.
 //!
-//! Mounts a small file system, which only root may; skipped for others, but not in CI.
 #![cfg(target_os = "linux")]
-#![allow(clippy::print_stderr)] // the reason for a skip
 
+mod small_disk;
 mod world;
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dbbackup_testkit::Shop;
 use fs_err as fs;
+use small_disk::SmallDisk;
 use world::{World, names, run, succeed};
-
-/// Room on the small disk, in bytes.
-const ROOM: u64 = 8 * 1024 * 1024;
-
-/// A mounted file system, unmounted when dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: &Path) -> Option<Self> {
-        fs::create_dir_all(at).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={ROOM}"), "dbbackup-test"]).arg(at);
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        if mounted {
-            return Some(Self(at.to_owned()));
-        }
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "CI must be able to mount a small disk");
-        eprintln!("skipped: a small disk cannot be mounted here (root can)");
-        None
-    }
-
-    /// Leaves room for exactly so many bytes.
-    fn leave(&self, bytes: u64) {
-        let filler = self.0.join("filler");
-        fs::write(&filler, []).unwrap();
-        let status = rustix::fs::statvfs(&self.0).unwrap();
-        let free = status.f_bavail * status.f_frsize;
-        fs::write(&filler, vec![1; usize::try_from(free.saturating_sub(bytes)).unwrap()]).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _leaked = Command::new("umount").arg(&self.0).status();
-    }
-}
 
 /// Rows of [`Shop`] that make about so many MiB.
 fn rows(mib: u32) -> u32 {

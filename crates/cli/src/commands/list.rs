@@ -26,9 +26,11 @@ pub(crate) fn run(verb: &ListArgs, arguments: &Arguments, output: &Output) -> Re
     for faulty in &catalogue.faulty {
         output.note(&format!("`{}` is not listed: {}", faulty.name, faulty.why));
     }
-    let objects: Vec<Value> = backups.iter().map(|backup| object(backup)).collect();
-    let faulty = catalogue.faulty.iter().map(|faulty| json!({ "name": faulty.name, "why": faulty.why }));
-    output.object(&json!({ "backups": objects, "faulty": faulty.collect::<Vec<_>>() }));
+    output.object_of(|| {
+        let objects: Vec<Value> = backups.iter().map(|backup| object(backup)).collect();
+        let faulty = catalogue.faulty.iter().map(|faulty| json!({ "name": faulty.name, "why": faulty.why }));
+        json!({ "backups": objects, "faulty": faulty.collect::<Vec<_>>() })
+    });
     Ok(exit_code::DONE)
 }
 
@@ -43,15 +45,16 @@ fn print(backups: &[&Listed], output: &Output) {
     if !backups.is_empty() {
         output.line(&format!("{:width$}  {:19}  {:>9}  {:alias_width$}  SERVER", "NAME", "MADE", "SIZE", "DATABASE"));
     }
+    let mut rows = Vec::with_capacity(backups.len());
     for backup in backups {
         let made = backup.created_at.map_or("?".to_owned(), local_time);
         let server = backup.servername.as_deref().unwrap_or("?");
         let size = ByteSize(backup.stored_bytes);
-        output.result(&format!(
-            "{:width$}  {made:19}  {size:>9}  {:alias_width$}  {server}",
-            backup.name,
-            alias(backup)
-        ));
+        let name = &backup.name;
+        rows.push(format!("{name:width$}  {made:19}  {size:>9}  {:alias_width$}  {server}", alias(backup)));
+    }
+    if !rows.is_empty() {
+        output.result(&rows.join("\n"));
     }
     let total = ByteSize(backups.iter().map(|backup| backup.stored_bytes).sum());
     match backups.len() {

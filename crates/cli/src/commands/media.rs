@@ -5,7 +5,9 @@ use dbbackup::name::MEDIA_EXTENSION;
 use dbbackup::source::media::{Exclude, MediaChanges, MediaSource, MediaTarget};
 use dbbackup::store::Existing;
 use dbbackup::units::ByteSize;
-use dbbackup::{Backup, BackupName, Cancel, Error, ErrorKind, Listed, Report, Result, backup, preview, restore};
+use dbbackup::{
+    Backup, BackupName, Cancel, Error, ErrorKind, Listed, Naming, Report, Result, backup, preview, restore,
+};
 use serde_json::{Map, json};
 
 use super::restore::Wanted;
@@ -75,7 +77,7 @@ fn bring_back(verb: &MediaRestoreArgs, config: &Config, output: &Output, cancel:
         server: verb.server.as_deref(),
     };
     let (store, backup) = wanted.choose(config, &naming)?;
-    require_media(&backup)?;
+    require_media(&backup, &naming)?;
     if verb.replace && !verb.dry_run && !verb.yes && has_files(&media.path) {
         let declined = match may_replace_files(&media.path, &backup, cancel)? {
             Answer::Yes => None,
@@ -104,7 +106,7 @@ fn print(verb: &MediaRestoreArgs, media: &Media, report: &Report, output: &Outpu
     let (into, took) = (media.path.display(), seconds(report.duration));
     let what = summary(&changes);
     if verb.dry_run {
-        output.result(&format!("{into}: {} would make {what}", report.name));
+        output.result(&format!("{into}: would restore {} ({what})", report.name));
     } else {
         output.line(&format!("{into}: restored {} ({what} in {took})", report.name));
     }
@@ -116,7 +118,7 @@ fn print(verb: &MediaRestoreArgs, media: &Media, report: &Report, output: &Outpu
     output.object(&object);
 }
 
-/// `12 new, 3 replaced, 7 the same; 1.00 MiB`
+/// `12 new, 3 replaced, 7 the same, 1.00 MiB`
 fn summary(changes: &MediaChanges) -> String {
     let counts = [
         (changes.new, "new"),
@@ -129,15 +131,20 @@ fn summary(changes: &MediaChanges) -> String {
     if words.is_empty() {
         words.push("no files".to_owned());
     }
-    format!("{}; {}", words.join(", "), ByteSize(changes.bytes))
+    if changes.new + changes.replaced > 0 {
+        words.push(ByteSize(changes.bytes).to_string());
+    }
+    words.join(", ")
 }
 
 fn has_files(folder: &std::path::Path) -> bool {
     folder.read_dir().is_ok_and(|mut entries| entries.next().is_some())
 }
 
-fn require_media(backup: &Listed) -> Result<()> {
-    if backup.kind == Kind::Media || backup.alias.is_none() {
+/// Fails for a database's backup. A file of any other name may be a tar archive: its content decides.
+fn require_media(backup: &Listed, naming: &Naming) -> Result<()> {
+    let is_known = backup.manifest.dbbackup.is_some() || naming.kind_of(&backup.name).is_some();
+    if backup.kind == Kind::Media || !is_known {
         return Ok(());
     }
     let message = format!("cannot restore `{}` into a folder: it is of a database", backup.name);

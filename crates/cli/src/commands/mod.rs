@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod child;
+pub(crate) mod completions;
 pub(crate) mod features;
 pub(crate) mod list;
 pub(crate) mod media;

@@ -24,6 +24,8 @@ pub(crate) struct Unpack<R> {
     at: u64,
     /// Records of a global pax header, for all members that follow.
     global: Vec<u8>,
+    /// Nothing was read yet.
+    is_fresh: bool,
 }
 
 /// A part of a member's content.
@@ -38,7 +40,7 @@ pub(crate) enum Chunk<'a> {
 impl<R: Read> Unpack<R> {
     /// Reads from `inner`.
     pub(crate) fn new(inner: R) -> Self {
-        Self { inner, left: 0, padding: 0, map: Map::default(), at: 0, global: Vec::new() }
+        Self { inner, left: 0, padding: 0, map: Map::default(), at: 0, global: Vec::new(), is_fresh: true }
     }
 
     /// Goes on to the next member, past what was not read of the last; `None` at the end, which was proven.
@@ -56,7 +58,8 @@ impl<R: Read> Unpack<R> {
             if block.iter().all(|&byte| byte == 0) {
                 return self.end().map(|()| None);
             }
-            let block = header::read(&block)?;
+            let block = header::read(&block).map_err(|error| if self.is_fresh { no_archive() } else { error })?;
+            self.is_fresh = false;
             match block.kind {
                 EntryType::XHeader => extensions.records = self.extension(&block)?,
                 other if other.as_byte() == b'X' => extensions.records = self.extension(&block)?,
@@ -209,6 +212,12 @@ impl<R: Read> Unpack<R> {
             .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the stream").at(Stage::Store))?;
         if count == buf.len() { Ok(()) } else { Err(damaged("it was cut short")) }
     }
+}
+
+fn no_archive() -> Error {
+    Error::new(ErrorKind::Corrupt, "cannot use the backup: it is no tar archive, or its first header is damaged")
+        .at(Stage::Archive)
+        .hint("nothing was changed; check which backup you meant")
 }
 
 /// What stood before a member's header.

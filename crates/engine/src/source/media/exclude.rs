@@ -88,7 +88,9 @@ mod tests {
 
     #[test]
     fn a_pattern_that_cannot_be_understood_is_an_error() {
-        let error = Exclude::new(["a[".to_owned()]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
+        for pattern in ["{a", "a[z-a]"] {
+            let error = Exclude::new([pattern.to_owned()]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{pattern}");
+        }
     }
 }
