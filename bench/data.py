@@ -29,7 +29,7 @@ class Dataset:
         self.target = self.folder / "target.sqlite3"
         _make(self.wal, scale)
         if rollback_copy and not self.rollback.exists():
-            with _whole(self.rollback) as part:
+            with whole(self.rollback) as part:
                 shutil.copyfile(self.wal, part)
                 with closing(sqlite3.connect(part)) as database:
                     database.execute("PRAGMA journal_mode=DELETE")
@@ -79,13 +79,13 @@ def _make(path: Path, scale: float) -> None:
     if path.exists():
         return
     print(f"making the dataset of scale {scale:g}, once", flush=True)
-    with _whole(path) as part:
+    with whole(path) as part:
         argv = [sys.executable, "bench/dataset.py", "sqlite", "--scale", str(scale), "--out", str(part)]
         subprocess.run(argv, cwd=ROOT, check=True)
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
+def whole(path: Path) -> Iterator[Path]:
     """Yield a path to write to; it gets its real name when all went well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"part-{path.name}")

@@ -31,7 +31,7 @@ class Case:
     """Runs in the project's root."""
     env: Mapping[str, str] = field(default_factory=dict)
     reads: tuple[Path, ...] = ()
-    """Files that are in the page cache when the clock starts."""
+    """Files, and folders of files, that are in the page cache when the clock starts."""
     prepare: Callable[[], object] = lambda: None
     """Before each round, not measured."""
     result: Callable[[], int] = lambda: 0
@@ -70,7 +70,9 @@ def measure(case: Case, log: Path) -> Measured:
     """
     case.prepare()
     for path in case.reads:
-        _read(path)
+        for file in (path,) if path.is_file() else path.rglob("*"):
+            if file.is_file():
+                _read(file)
     os.sync()
     seconds, peak_kib = _run(case, log)
     return Measured(seconds, peak_kib, case.result())

@@ -13,10 +13,12 @@ from pathlib import Path
 from bench.cases import GROUPS, Cases
 from bench.data import DATA, Dataset
 from bench.measure import Case, FailedError, Measured, measure
+from bench.media import MEDIA_GROUPS, MediaCases, MediaData
 from bench.peers import Peers
 from bench.report import machine, tables, write_csv
 from bench.targets import Results, table
 
+ALL_GROUPS = (*GROUPS, *MEDIA_GROUPS)
 LARGER = 10
 """`--large` measures the memory at this many times the size, too."""
 
@@ -27,11 +29,21 @@ def main() -> int:
     peers = Peers()
     print("machine:", ", ".join(machine()), flush=True)
     print(peers.versions(), flush=True)
-    data = Dataset(options.scale)
-    cases = Cases(peers, data)
-    wanted = [case for name in options.only for case in cases.group(name)]
-    results = _measure(_possible([*cases.start(), *wanted], peers), options.rounds)
-    datasets = dict.fromkeys(results.cases, data)
+    wanted: list[Case] = []
+    datasets: dict[str, Dataset | MediaData] = {}
+    if set(options.only) - set(MEDIA_GROUPS):
+        data = Dataset(options.scale)
+        cases = Cases(peers, data)
+        wanted += cases.start()
+        wanted += [case for name in options.only if name in GROUPS for case in cases.group(name)]
+        datasets |= dict.fromkeys((case.id for case in wanted), data)
+    if set(options.only) & set(MEDIA_GROUPS):
+        files = MediaData()
+        media = MediaCases(peers, files)
+        of_media = [case for name in options.only if name in MEDIA_GROUPS for case in media.group(name)]
+        datasets |= dict.fromkeys((case.id for case in of_media), files)
+        wanted += of_media
+    results = _measure(_possible(wanted, peers), options.rounds)
     if options.large:
         larger = Dataset(options.scale * LARGER, rollback_copy=False)
         memory = _measure(Cases(peers, larger, "large-").large(), 1)
@@ -39,8 +51,13 @@ def main() -> int:
         results = Results({**results.cases, **memory.cases}, {**results.rounds, **memory.rounds})
     print("\n".join(tables(results)))
     print(f"\ntargets\n{table(results)}")
-    write_csv(options.csv, results, datasets, peers.readable)
-    print(f"\nevery round: {options.csv}")
+    for name, kind in (("sqlite", Dataset), ("media", MediaData)):
+        ids = {id_ for id_ in results.cases if isinstance(datasets[id_], kind)}
+        if ids:
+            part = Results({id_: results.cases[id_] for id_ in results.cases if id_ in ids}, results.rounds)
+            path = options.results / f"{name}.csv"
+            write_csv(path, part, datasets, peers.readable)
+            print(f"\nevery round: {path}")
     return 0
 
 
@@ -49,10 +66,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=0.5, help="0.5 is a database of 459 MB")
     parser.add_argument(
-        "--only", nargs="+", choices=GROUPS, default=GROUPS, metavar="GROUP", help=", ".join(GROUPS)
+        "--only",
+        nargs="+",
+        choices=ALL_GROUPS,
+        default=ALL_GROUPS,
+        metavar="GROUP",
+        help=", ".join(ALL_GROUPS),
     )
     parser.add_argument("--large", action="store_true", help="the memory at ten times the size, too")
-    parser.add_argument("--csv", type=Path, default=Path("bench/results/sqlite.csv"))
+    parser.add_argument("--results", type=Path, default=Path("bench/results"), help="folder for the CSVs")
     return parser.parse_args()
 
 

@@ -100,6 +100,12 @@ def _targets(cases: Iterable[Case]) -> Iterator[Target]:
             yield Target(
                 id="c", text=f"{who}: time of django-dbbackup's {group}", value=times, at_most=at_most
             )
+    for case_id, other, text, at_most in (
+        ("media-zstd/ours-cli", "media-zstd/tar-zstd", "media: time of `tar | zstd -3 -T2`", 1.3),
+        ("media-restore/ours-cli", "media-restore/zstd-tar", "media: time of `zstd -dc | tar x`", 1.3),
+        ("media-empty/ours-cli", "media-empty/tar", "100,000 empty files: time of `tar`", 1.5),
+    ):
+        yield Target(id="g", text=text, value=_times(case_id, other), at_most=at_most)
     for case in cases:
         if case.who.startswith("ours-") and case.moves_data:
             memory = _own_kib(case.id)

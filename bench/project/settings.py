@@ -5,7 +5,7 @@ from pathlib import Path
 
 SECRET_KEY = "no secrets here"
 USE_TZ = True
-MEDIA_ROOT = Path(__file__).resolve().parent / "media"
+MEDIA_ROOT = Path(os.environ.get("BENCH_MEDIA", Path(__file__).parent / "media")).resolve()
 INSTALLED_APPS = ["dbbackup"]
 DATABASES = {
     "default": {
