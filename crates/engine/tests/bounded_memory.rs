@@ -6,13 +6,7 @@ use dbbackup::source::process::Tool;
 use dbbackup::source::reader::Reader;
 use dbbackup::store::Existing;
 use dbbackup::{Backup, BackupName, Compression, Local, Run, backup, verify};
-
-/// Peak resident memory of this process so far, in KiB.
-fn peak_kib() -> u64 {
-    let status = fs_err::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
+use dbbackup_testkit::peak_kib;
 
 /// Gives `left` bytes that compress a little.
 struct Flood {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use dbbackup::manifest::Kind;
+use dbbackup::source::media::MediaTarget;
 use dbbackup::source::sqlite::Sqlite;
 use dbbackup::{Catalogue, Local, Naming, Run, restore, verify};
 
@@ -21,6 +23,11 @@ fn every_released_backup_is_restored() {
         for backup in Catalogue::read(&store, &naming).unwrap().backups {
             assert!(backup.alias.is_some() && backup.created_at.is_some(), "{}", backup.name);
             verify(&backup.name, &store, &Run::default()).unwrap();
+            restored += 1;
+            if backup.kind == Kind::Media {
+                restore_media(&backup.name, &store);
+                continue;
+            }
             let target = folder.path().join("target.sqlite3");
             restore(&backup.name, &mut Sqlite::new(&target), &store, &Run::default()).unwrap();
             let sum: i64 = rusqlite::Connection::open(&target)
@@ -29,8 +36,17 @@ fn every_released_backup_is_restored() {
                 .unwrap();
             assert_eq!(sum, 210, "{}", backup.name);
             fs_err::remove_file(&target).unwrap();
-            restored += 1;
         }
     }
-    assert!(restored >= 5, "{restored}");
+    assert!(restored >= 10, "{restored}");
+}
+
+fn restore_media(name: &str, store: &Local) {
+    let target = tempfile::tempdir().unwrap();
+    let report = restore(name, &mut MediaTarget::new(target.path()), store, &Run::default()).unwrap();
+    assert_eq!((report.changes.unwrap().new, report.left_out.count), (3, 0), "{name}");
+    let read = |path: &str| fs_err::read(target.path().join(path)).unwrap();
+    assert_eq!(read("a.txt"), b"one\n", "{name}");
+    assert_eq!(read("2026/gr\u{fc}n/b c.txt"), b"two\n", "{name}");
+    assert_eq!(read("2026/nothing.bin"), b"", "{name}");
 }

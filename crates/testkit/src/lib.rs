@@ -10,3 +10,14 @@ pub mod suite;
 pub use damage::Damage;
 pub use faulty::{FaultyReader, FaultyStore};
 pub use shop::Shop;
+
+/// Returns the peak resident memory of this process so far, in KiB (`VmHWM`).
+///
+/// # Panics
+///
+/// Where `/proc` does not tell.
+pub fn peak_kib() -> u64 {
+    let status = fs_err::read_to_string("/proc/self/status").expect("/proc is there");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it has a peak");
+    line.trim().trim_end_matches(" kB").parse().expect("it is a number")
+}
