@@ -1,6 +1,5 @@
 //! Arguments of `dbbackup media`.
 
-use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -59,8 +58,8 @@ pub struct MediaBackupArgs {
     pub server: Option<String>,
 
     /// Small files that are read at once; more help where each takes its time, as over a network
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub readers: NonZero<usize>,
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub readers: u16,
 }
 
 /// `dbbackup media restore`

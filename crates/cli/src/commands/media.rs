@@ -1,5 +1,7 @@
 //! `dbbackup media backup` and `dbbackup media restore`
 
+use std::num::NonZero;
+
 use dbbackup::manifest::Kind;
 use dbbackup::name::MEDIA_EXTENSION;
 use dbbackup::source::media::{Exclude, MediaChanges, MediaSource, MediaTarget};
@@ -51,9 +53,10 @@ fn back_up(verb: &MediaBackupArgs, config: &Config, output: &Output, cancel: &Ca
         compression: verb.compress.into(),
         metadata: Map::new(),
     };
+    let readers = NonZero::new(verb.readers.into()).unwrap_or(NonZero::<usize>::MIN);
     let patterns = media.exclude.iter().chain(&verb.exclude).cloned();
     let mut source =
-        MediaSource::new(&media.path).excluding(Exclude::new(patterns)?).never(store.root()).with_readers(verb.readers);
+        MediaSource::new(&media.path).excluding(Exclude::new(patterns)?).never(store.root()).with_readers(readers);
     let run = surroundings(None, progress::listener(output, &media.alias), cancel);
     let receipt = backup(&request, &mut source, &store, &run)?;
     drop(run);

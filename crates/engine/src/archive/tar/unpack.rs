@@ -230,3 +230,91 @@ struct Extensions {
 fn whole(bytes: u64) -> u64 {
     bytes + padding(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A header block of any bytes, with a checksum that is right: what a reader has to take.
+    fn block() -> impl Strategy<Value = Vec<u8>> {
+        let numbers = prop_oneof![
+            "[0-7]{11}".prop_map(|digits| [digits.as_bytes(), b"\0"].concat()),
+            "0{8}[0-7]{3}".prop_map(|digits| [digits.as_bytes(), b"\0"].concat()),
+            prop::collection::vec(any::<u8>(), 12),
+        ];
+        let kinds = prop_oneof![Just(b'0'), Just(b'S'), Just(b'x'), Just(b'g'), Just(b'L'), any::<u8>()];
+        (prop::collection::vec(any::<u8>(), 512), numbers, kinds, any::<bool>()).prop_map(
+            |(mut block, size, kind, gnu)| {
+                block[124..136].copy_from_slice(&size);
+                block[156] = kind;
+                block[257..265].copy_from_slice(if gnu { b"ustar  \0" } else { b"ustar\x0000" });
+                block[148..156].fill(b' ');
+                let sum: u32 = block.iter().map(|&byte| u32::from(byte)).sum();
+                block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+                block
+            },
+        )
+    }
+
+    fn records() -> impl Strategy<Value = Vec<u8>> {
+        let keys = prop_oneof![
+            Just("path"),
+            Just("size"),
+            Just("mtime"),
+            Just("GNU.sparse.major"),
+            Just("GNU.sparse.realsize"),
+            Just("GNU.sparse.map"),
+            Just("GNU.sparse.offset"),
+            Just("GNU.sparse.numbytes"),
+        ];
+        let values = prop_oneof!["[0-9]{0,20}", "[0-9]{1,3},[0-9]{1,3}", "-?[0-9.]{0,12}", ".{0,8}"];
+        prop::collection::vec((keys, values), 1..5).prop_map(|pairs| {
+            let mut records = Vec::new();
+            pairs.iter().for_each(|(key, value)| pax::push(&mut records, key, value.as_bytes()));
+            records
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn no_archive_makes_it_panic_or_go_on_for_ever(
+            records in records(),
+            blocks in prop::collection::vec(block(), 1..4),
+            rest in prop::collection::vec(any::<u8>(), 0..2000),
+        ) {
+            let mut header = tar::Header::new_ustar();
+            header.set_entry_type(EntryType::XHeader);
+            header.set_size(records.len() as u64);
+            header.set_cksum();
+            let mut archive = header.as_bytes().to_vec();
+            archive.extend_from_slice(&records);
+            archive.resize(archive.len().next_multiple_of(BLOCK_BYTES), 0);
+            for block in &blocks {
+                archive.extend_from_slice(block);
+            }
+            archive.extend_from_slice(&rest);
+            let mut unpack = Unpack::new(&archive[..]);
+            let (mut data, mut members) = (0, 0);
+            let mut buf = [0; 300];
+            while let Ok(Some(member)) = unpack.next() {
+                members += 1;
+                let mut bytes = 0;
+                while let Ok(Some(chunk)) = unpack.chunk(&mut buf) {
+                    bytes += match chunk {
+                        Chunk::Data(part) => {
+                            data += part.len();
+                            part.len() as u64
+                        }
+                        Chunk::Hole(hole) => hole,
+                    };
+                }
+                prop_assert!(bytes <= member.bytes);
+            }
+            prop_assert!(data <= archive.len() && members <= archive.len() / BLOCK_BYTES);
+        }
+    }
+}
