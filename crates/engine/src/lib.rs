@@ -47,6 +47,7 @@ mod backup;
 mod catalogue;
 pub mod compress;
 mod count;
+mod date_format;
 pub mod encrypt;
 mod error;
 mod lock;

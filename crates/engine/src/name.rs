@@ -1,12 +1,11 @@
 //! Backup names: made from a template, and understood by it. Nothing else knows the template.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use regex_lite::{Regex, escape};
 
 use crate::compress::Compression;
+use crate::date_format::DateFormat;
 use crate::encrypt::Encryption;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::Kind;
@@ -29,8 +28,7 @@ pub struct Naming {
     media_template: Option<String>,
     /// Whose a media backup is whose name is all that is known of it.
     media_alias: String,
-    date_format: String,
-    time_zone: TimeZone,
+    dates: DateFormat,
     /// This host's name.
     pub servername: String,
     aliases: Vec<String>,
@@ -85,8 +83,7 @@ impl Naming {
             template,
             media_template: Some(MEDIA_TEMPLATE.to_owned()),
             media_alias: "media".to_owned(),
-            date_format: date_format.into(),
-            time_zone,
+            dates: DateFormat::new(date_format, time_zone),
             servername: servername.into(),
             aliases: aliases.to_vec(),
             extensions,
@@ -137,8 +134,7 @@ impl Naming {
         compression: Compression,
         at: Timestamp,
     ) -> Result<String> {
-        let local = at.to_zoned(self.time_zone.clone());
-        let date = strtime::format(self.jiff_format(), &local).map_err(|source| self.bad_format().because(source))?;
+        let date = self.dates.write(at)?;
         let name = fill(self.template_of(kind), |placeholder| match placeholder {
             "databasename" => Some(if kind == Kind::Media { String::new() } else { stem(alias).to_owned() }),
             "servername" => Some(servername.to_owned()),
@@ -157,7 +153,7 @@ impl Naming {
         self.patterns.iter().filter(|pattern| pattern.kind == kind).find_map(|pattern| {
             let found = pattern.regex.captures(plain)?;
             let created_at = match found.name("date") {
-                Some(date) => Some(self.read_date(date.as_str())?),
+                Some(date) => Some(self.dates.read(date.as_str())?),
                 None => None,
             };
             Some(Parsed {
@@ -186,8 +182,8 @@ impl Naming {
 
     /// Returns the date that stands anywhere in a name, as the predecessor finds it.
     pub fn date_in(&self, name: &str) -> Option<Timestamp> {
-        let regex = Regex::new(&self.date_regex().ok()?).ok()?;
-        self.read_date(regex.find(name)?.as_str())
+        let regex = Regex::new(&self.dates.regex().ok()?).ok()?;
+        self.dates.read(regex.find(name)?.as_str())
     }
 
     /// Returns what the name of a backup of `alias` says of its servername: `-` squeezed as in the name.
@@ -196,7 +192,7 @@ impl Naming {
     }
 
     fn compile(&self) -> Result<Vec<Pattern>> {
-        let date = self.date_regex()?;
+        let date = self.dates.regex()?;
         let of_databases = self.extensions.iter().filter(|&extension| extension != MEDIA_EXTENSION);
         let of_databases = of_databases.map(|extension| escape(extension)).collect::<Vec<_>>().join("|");
         let databases = self.aliases.iter().map(|alias| (Kind::Database, alias.as_str(), stem(alias), &*of_databases));
@@ -239,47 +235,6 @@ impl Naming {
             Kind::Database => self.template.as_deref(),
             Kind::Media => self.media_template.as_deref(),
         }
-    }
-
-    fn read_date(&self, text: &str) -> Option<Timestamp> {
-        let local = DateTime::strptime(self.jiff_format(), text)
-            .ok()
-            .or_else(|| jiff::civil::Date::strptime(self.jiff_format(), text).ok().map(|date| date.at(0, 0, 0, 0)))?;
-        Some(local.to_zoned(self.time_zone.clone()).ok()?.timestamp())
-    }
-
-    /// Python's `%f` is six digits; jiff's would drop the zeros.
-    fn jiff_format(&self) -> String {
-        self.date_format.replace("%f", "%6f")
-    }
-
-    fn date_regex(&self) -> Result<String> {
-        let mut regex = String::new();
-        let mut letters = self.date_format.chars();
-        while let Some(letter) = letters.next() {
-            if letter != '%' {
-                regex.push_str(&escape(&letter.to_string()));
-                continue;
-            }
-            regex.push_str(match letters.next() {
-                Some('Y') => r"\d{4}",
-                Some('m' | 'd' | 'H' | 'I' | 'M' | 'S' | 'y' | 'U' | 'W' | 'V') => r"\d{2}",
-                Some('j') => r"\d{3}",
-                Some('f') => r"\d{6}",
-                Some('s') => r"\d+",
-                Some('a' | 'A' | 'b' | 'B' | 'p' | 'Z') => r"[^\W\d]+",
-                Some('z') => r"[+-]\d{4}",
-                Some('w' | 'u') => r"\d",
-                Some('%') => "%",
-                _ => return Err(self.bad_format()),
-            });
-        }
-        Ok(regex)
-    }
-
-    fn bad_format(&self) -> Error {
-        Error::new(ErrorKind::Config, format!("cannot use the date format `{}`", self.date_format))
-            .hint("use a format like %Y-%m-%d-%H%M%S")
     }
 }
 

@@ -65,6 +65,7 @@ fn links_are_followed_and_each_real_folder_is_stored_once() {
 fn what_dangles_loops_or_is_no_file_is_counted_and_the_rest_is_whole() {
     let world = World::with_media();
     symlink("nothing", world.media("dangling")).unwrap();
+    symlink("nothing", world.media("new\nline\u{1b}[31m")).unwrap();
     symlink("self", world.media("self")).unwrap();
     symlink("..", world.media("uploads/up")).unwrap();
     symlink("/", world.media("everything")).unwrap();
@@ -73,7 +74,13 @@ fn what_dangles_loops_or_is_no_file_is_counted_and_the_rest_is_whole() {
     let receipt = world.backup().unwrap();
 
     let skipped = receipt.record.skipped;
-    assert_eq!(skipped.count, 5, "{:?}", skipped.names);
+    assert_eq!(skipped.count, 6, "{:?}", skipped.names);
+    // Names of anybody's uploads do not write into a terminal.
+    assert!(
+        skipped.names.contains(&"new\\nline\\u{1b}[31m: it is a link to nothing".to_owned()),
+        "{:?}",
+        skipped.names
+    );
     for (name, why) in [("dangling", "link to nothing"), ("self", "leads back to itself"), ("uploads/up", "it is in")] {
         assert!(skipped.names.iter().any(|said| said.starts_with(name) && said.contains(why)), "{:?}", skipped.names);
     }

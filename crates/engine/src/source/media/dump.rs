@@ -9,7 +9,7 @@ use serde_json::Map;
 
 use super::read::{Content, Opened, Unreadable, has_changed, member, open};
 use super::walk::{Place, Step, Walk, reason};
-use super::{MediaContent, MediaSource, NAMES};
+use super::{MediaContent, MediaSource, NAMES, shown};
 use crate::archive::tar::{Kind, Member, Members, Pack};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::manifest::Skipped;
@@ -130,7 +130,7 @@ impl Members for Files {
                 Step::Twice(place, real) => {
                     self.twice += 1;
                     if self.notes.len() < NOTES {
-                        let (link, real) = (place.path.display(), real.display());
+                        let (link, real) = (place.shown(), shown(real.as_os_str().as_encoded_bytes()));
                         self.notes.push(format!("`{link}` is a link to `{real}`, where its content is stored"));
                     }
                 }
@@ -178,7 +178,7 @@ impl Files {
     fn skip(&mut self, place: &Place, why: &str) {
         self.skipped.count += 1;
         if self.skipped.names.len() < NAMES {
-            self.skipped.names.push(format!("{}: {why}", place.path.display()));
+            self.skipped.names.push(format!("{}: {why}", place.shown()));
         }
     }
 }

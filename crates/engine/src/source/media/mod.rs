@@ -144,7 +144,12 @@ fn is_own(name: &[u8]) -> bool {
     name.starts_with(OWN_PREFIX.as_bytes())
 }
 
-/// Returns a path for people: what is not UTF-8 is shown as `�`.
+/// Returns a path for people: what is not UTF-8 is shown as `�`, and what would move a terminal's cursor as its
+/// escape: names are anybody's who may upload.
 fn shown(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
+    let mut shown = String::with_capacity(path.len());
+    for letter in String::from_utf8_lossy(path).chars() {
+        if letter.is_control() { shown.extend(letter.escape_default()) } else { shown.push(letter) }
+    }
+    shown
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::names::{Names, Type};
-use super::{Exclude, is_own};
+use super::{Exclude, is_own, shown};
 
 /// One thing that the walk came upon; `F` is what is known of a file.
 #[derive(Debug)]
@@ -44,6 +44,13 @@ pub(super) struct Place {
     pub(super) path: PathBuf,
     /// Where the operating system finds it.
     pub(super) at: PathBuf,
+}
+
+impl Place {
+    /// Returns the path below the root, for people.
+    pub(super) fn shown(&self) -> String {
+        shown(self.path.as_os_str().as_encoded_bytes())
+    }
 }
 
 /// Goes through a folder depth first, by name.
