@@ -5,7 +5,7 @@ mod small_disk;
 mod world;
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -165,6 +165,63 @@ fn what_is_skipped_is_named_and_makes_status_3() {
     assert!(ended.stdout.contains("\"dangling: it is a link to nothing\""), "{ended:?}");
     assert_eq!(ended.status.code(), Some(3));
     succeed(&mut bring_back(&world, &[]));
+}
+
+#[test]
+fn what_may_not_be_read_or_written_is_named_and_the_rest_is_done() {
+    let world = with_media(10);
+    let media = world.folder().join("media");
+    set_mode(&media.join("3/3.txt"), 0o000);
+    set_mode(&media.join("4"), 0o000);
+    let Some(mut command) = as_nobody(&world, &["media", "backup", "media", "--to", "store", "--server", "web-1"])
+    else {
+        return;
+    };
+    let ended = run(&mut command);
+    assert_eq!(ended.status.code(), Some(3), "{ended:?}");
+    for named in ["  3/3.txt: no right to read it\n", "  4: no right to read it\n"] {
+        assert!(ended.stderr.contains(named), "{ended:?}");
+    }
+
+    // A folder where nothing may be written, and one in which a part may.
+    let target = world.folder().join("target");
+    fs::create_dir_all(target.join("5")).unwrap();
+    set_mode(&target, 0o777);
+    set_mode(&target.join("5"), 0o555);
+    let restore = ["media", "restore", "--from", "store", "--name", "media", "--server", "web-1", "--into", "target"];
+    let ended = run(&mut as_nobody(&world, &restore).unwrap());
+    assert_eq!(ended.status.code(), Some(3), "{ended:?}");
+    assert!(ended.stderr.contains("  5/5.txt: no right to write there\n"), "{ended:?}");
+    assert_eq!(content(&target).len(), 7);
+    let closed = ["media", "restore", "--from", "store", "--name", "media", "--server", "web-1", "--into", "target/5"];
+    let ended = run(&mut as_nobody(&world, &closed).unwrap());
+    assert_eq!(ended.status.code(), Some(10), "{ended:?}");
+    set_mode(&media.join("4"), 0o755);
+}
+
+/// The program as a user who owns nothing, in a world that is open to all; `None` where that cannot be done.
+fn as_nobody(world: &World, arguments: &[&str]) -> Option<Command> {
+    if !rustix::process::geteuid().is_root() {
+        return Some(world.dbbackup(arguments));
+    }
+    // A copy, as the build's own folder may be closed to others.
+    let program = world.folder().join("program");
+    fs::copy(env!("CARGO_BIN_EXE_dbbackup"), &program).unwrap();
+    fs::create_dir_all(world.store()).unwrap();
+    for folder in [world.folder(), &world.store(), &world.tmp()] {
+        set_mode(folder, 0o777);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program).args(arguments);
+    command.current_dir(world.folder()).env("DBBACKUP_CONFIG", "").env("XDG_CONFIG_HOME", world.folder());
+    command.env("TMPDIR", world.tmp());
+    let is_there = Command::new("setpriv").arg("--version").output().is_ok();
+    assert!(is_there || std::env::var("CI").as_deref() != Ok("true"), "CI needs setpriv");
+    is_there.then_some(command)
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 fn with_media(files: u32) -> World {

@@ -272,7 +272,9 @@ mod tests {
         let values = prop_oneof!["[0-9]{0,20}", "[0-9]{1,3},[0-9]{1,3}", "-?[0-9.]{0,12}", ".{0,8}"];
         prop::collection::vec((keys, values), 1..5).prop_map(|pairs| {
             let mut records = Vec::new();
-            pairs.iter().for_each(|(key, value)| pax::push(&mut records, key, value.as_bytes()));
+            for (key, value) in &pairs {
+                pax::push(&mut records, key, value.as_bytes());
+            }
             records
         })
     }
