@@ -103,6 +103,29 @@ fn a_disk_that_fills_up_on_the_way_leaves_the_old_database() {
     }
 }
 
+/// Room for the copy beside, but not for the `-shm` that SQLite needs to open a database in WAL mode: what SQLite made
+/// of it goes, too.
+#[test]
+fn a_disk_without_room_to_open_the_database_is_left_as_it_was() {
+    let world = World::new("WAL", 20);
+    let old = Shop::new(world.folder().join("old.sqlite3"), "WAL", 10);
+    let target = Shop { path: world.folder().join("target").join("live.sqlite3") };
+    let Some(disk) = SmallDisk::mount(target.path.parent().unwrap()) else { return };
+    let old_content = old.content();
+    fs::copy(&old.path, &target.path).unwrap();
+    succeed(&mut world.backup(&[]));
+    for manifest in names(&world.store()).iter().filter(|name| name.ends_with(".metadata")) {
+        fs::remove_file(world.store().join(manifest)).unwrap();
+    }
+    disk.leave(size(&world.shop) + 24 * 1024);
+    let ended = run(&mut world.restore(&target.path, &["--yes", "--json"]));
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(ended.stdout.contains("\"kind\": \"no_space\""), "{ended:?}");
+    assert_eq!(names(target.path.parent().unwrap()), ["filler", "live.sqlite3"]);
+    fs::remove_file(target.path.with_file_name("filler")).unwrap();
+    assert_eq!(target.content(), old_content);
+}
+
 /// A world whose shop has so many rows, a place in a folder of its own, and a database of 1 MiB to put there.
 fn with_target(journal_mode: &str, rows_of_shop: u32) -> (World, Shop, Shop) {
     let world = World::new("WAL", rows_of_shop);

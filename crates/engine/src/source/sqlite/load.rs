@@ -70,6 +70,14 @@ impl Sqlite {
         require_access(&path, Access::WRITE_OK, "restore into", Stage::Target)?;
         Ok(path)
     }
+
+    /// After a full disk or a failing one SQLite leaves its journal to whoever opens the database next: that is
+    /// done here, so that nobody finds a half-written file with a journal beside it.
+    fn roll_back(&self) {
+        let live = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE);
+        let _next_reader_else =
+            live.and_then(|live| live.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())));
+    }
 }
 
 struct TargetLock(Option<LockFile>);
@@ -126,9 +134,16 @@ impl Load for SqliteLoad {
         self.run.phase(Phase::Swap, Some(self.bytes))?;
         let live = metadata_if_there(&path).map_err(|source| failed(&path, source))?;
         if live.is_some() {
-            match self.overwrite()? {
-                Swapped::Done => return Ok(LoadFacts { notes, ..LoadFacts::default() }),
-                Swapped::NotADatabase => {}
+            match self.overwrite() {
+                Ok(Swapped::Done) => return Ok(LoadFacts { notes, ..LoadFacts::default() }),
+                Ok(Swapped::NotADatabase) => {}
+                Err(error) => {
+                    let SqliteLoad { database, scratch, _lock, .. } = *self;
+                    // Its room may be what a full disk needs to be rolled back.
+                    drop(scratch);
+                    database.roll_back();
+                    return Err(error);
+                }
             }
         }
         // From here to the rename nothing waits and nothing is written but names.
@@ -184,19 +199,10 @@ impl SqliteLoad {
             .hint("stop the application for the restore")),
             Err(error) if is_no_database(&error) => Ok(Swapped::NotADatabase),
             Err(error) => {
-                self.roll_back();
                 self.run.cancel.check()?;
                 Err(database.fail(Stage::Target, "write", error))
             }
         }
-    }
-
-    /// After a full disk or a failing one SQLite leaves its journal to whoever opens the database next: that is
-    /// done here, so that nobody finds a half-written file with a journal beside it.
-    fn roll_back(&self) {
-        let live = connect(&self.database.path, OpenFlags::SQLITE_OPEN_READ_WRITE);
-        let _next_reader_else =
-            live.and_then(|live| live.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())));
     }
 
     fn try_overwrite(&self) -> rusqlite::Result<Written> {

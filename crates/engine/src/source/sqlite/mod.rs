@@ -10,6 +10,7 @@ mod place;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::error::{Error, ErrorKind, Stage};
@@ -77,6 +78,11 @@ impl Sqlite {
             Some(ErrorCode::NotADatabase) => Error::new(ErrorKind::Corrupt, format!("{what}: it is not a database")),
             Some(ErrorCode::DatabaseCorrupt) => Error::new(ErrorKind::Corrupt, what).because(source),
             Some(ErrorCode::DiskFull) => Error::new(ErrorKind::NoSpace, what).because(source),
+            // The `-shm` of a database in WAL mode could not grow: "may indicate that the underlying filesystem volume
+            // is out of space" (https://sqlite.org/rescode.html#ioerr_shmsize), and has no word of its own for that.
+            _ if source.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE) => {
+                Error::new(ErrorKind::NoSpace, format!("{what}: the disk is full")).because(source)
+            }
             Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::AuthorizationForStatementDenied) => {
                 Error::new(ErrorKind::Denied, what).because(source)
             }
