@@ -12,17 +12,22 @@ ENGINE_SOURCES := $(shell find crates \( -name '*.rs' -o -name Cargo.toml \) -pr
 # The extension leaves Python's symbols to the interpreter that loads it, so it cannot be linked into a test program.
 RUST_TESTED := --workspace --exclude dbbackup-python
 RUFF := $(PY) -m ruff
-CI_STEPS := fmt-check lint types gen-check docs sdist-check test
+CI_STEPS := fmt-check lint types gen-check docs sdist-check torture-check test
+
+# For `make torture`; without a seed the clock gives one.
+SECONDS ?= 60
+SEED ?=
+ROUND ?=
 
 # maturin refuses to choose between a conda environment and ours.
 unexport CONDA_PREFIX
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test fmt fmt-check lint types gen gen-check docs sdist-check bench clean ci
+.PHONY: help demo test fmt fmt-check lint types gen gen-check docs sdist-check torture torture-check bench clean ci
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(ENGINE) ## show a backup, a disaster and a restore on a small Django project
 	@$(PY) examples/shop/tour.py
@@ -67,6 +72,15 @@ docs: $(VENV)/.docs ## build the documentation into site/, and the crates'
 
 sdist-check: $(VENV)/.dev ## build the source distribution, install it alone and run it
 	@PYTHON="$(PY)" .ci/sdist-check
+
+# Both in one build: the program is found beside the example.
+torture: ## try to lose data, until something is lost (SECONDS=600 SEED=1, ROUND=7 for one of its rounds)
+	@cargo build --quiet --release -p dbbackup-cli --bin dbbackup --example torture
+	@cargo run --quiet --release -p dbbackup-cli --example torture -- \
+		--seconds $(SECONDS) $(SEED:%=--seed %) $(ROUND:%=--round %)
+
+torture-check: ## run the torture for a moment, with a fixed seed
+	@$(MAKE) --no-print-directory torture SECONDS=45 SEED=1 ROUND=
 
 bench: $(ENGINE) ## measure against other tools (ARGS="--rounds 3 --only list")
 	cargo build --release -p dbbackup-cli --bin dbbackup

@@ -27,6 +27,11 @@ impl Dice {
             },
             |seed| seed.parse().expect("DBBACKUP_TEST_SEED is a number"),
         );
+        Self::seeded(seed)
+    }
+
+    /// Takes this seed.
+    pub fn seeded(seed: u64) -> Self {
         Self { seed, state: seed }
     }
 
