@@ -68,6 +68,17 @@ fn only_what_is_asked_for_is_restored() {
 }
 
 #[test]
+fn one_path_that_the_backup_lacks_stops_the_others() {
+    let world = World::with_media();
+    world.backup().unwrap();
+    let only = ["uploads", "nowhere", "uploads/2027"].map(str::to_owned);
+    let error = world.restore_into(&mut MediaTarget::new(world.path("other")).only(only)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("cannot find `nowhere`, `uploads/2027`"), "{error}");
+    assert!(!world.path("other").exists());
+}
+
+#[test]
 fn a_link_that_stood_there_before_is_followed() {
     let world = World::with_media();
     world.backup().unwrap();

@@ -41,8 +41,8 @@ pub(super) struct Pass<'a> {
     left_out: Skipped,
     /// Files that we have no right to write.
     denied: u64,
-    /// Members that are meant.
-    wanted: u64,
+    /// Which paths of `only` the archive has.
+    found: Vec<bool>,
     /// Bytes that the disk has to hold.
     needs: u64,
     buffer: Vec<u8>,
@@ -72,6 +72,7 @@ impl<'a> Pass<'a> {
             beside.sweep(plan.root);
         }
         Ok(Self {
+            found: vec![false; plan.only.len()],
             plan,
             tree,
             beside,
@@ -80,7 +81,6 @@ impl<'a> Pass<'a> {
             changes: MediaChanges::default(),
             left_out: Skipped::default(),
             denied: 0,
-            wanted: 0,
             needs: 0,
             buffer: vec![0; COPY_BYTES],
         })
@@ -115,9 +115,11 @@ impl<'a> Pass<'a> {
     }
 
     fn finish(&mut self) -> Result<()> {
-        if self.wanted == 0 && !self.plan.only.is_empty() {
-            let asked = self.plan.only.join("`, `");
-            return Err(Error::new(ErrorKind::NotFound, format!("cannot find `{asked}` in the backup"))
+        let asked = self.plan.only.iter().zip(&self.found);
+        let missing: Vec<&str> = asked.filter(|(_, found)| !**found).map(|(path, _)| path.as_str()).collect();
+        if !missing.is_empty() {
+            let missing = missing.join("`, `");
+            return Err(Error::new(ErrorKind::NotFound, format!("cannot find `{missing}` in the backup"))
                 .at(Stage::Archive)
                 .hint("paths are those in the backup, from its top: `tar tf` shows them"));
         }
@@ -137,7 +139,6 @@ impl<'a> Pass<'a> {
         if parts.is_empty() || !self.is_wanted(&parts) {
             return Ok(());
         }
-        self.wanted += 1;
         match self.met.in_the_way(&parts) {
             Some(Met::Link) => return left_out("it is behind a link of the archive"),
             Some(_) => return left_out("a file stands where its folder should be"),
@@ -156,12 +157,16 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn is_wanted(&self, parts: &[&[u8]]) -> bool {
-        let is_below = |asked: &String| {
+    /// Whether a member is meant; takes a note of what it was asked for by.
+    fn is_wanted(&mut self, parts: &[&[u8]]) -> bool {
+        let mut is_wanted = self.plan.only.is_empty();
+        for (asked, found) in self.plan.only.iter().zip(&mut self.found) {
             let mut parts = parts.iter();
-            asked.split('/').all(|part| parts.next() == Some(&part.as_bytes()))
-        };
-        self.plan.only.is_empty() || self.plan.only.iter().any(is_below)
+            let is_below = asked.split('/').all(|part| parts.next() == Some(&part.as_bytes()));
+            *found |= is_below;
+            is_wanted |= is_below;
+        }
+        is_wanted
     }
 
     fn folder(&mut self, parts: &[&[u8]], member: &Member) -> Taken<()> {
