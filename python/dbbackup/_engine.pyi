@@ -49,8 +49,9 @@ class Tool:
 class Naming:
     """How backups are named, and so how a name without a manifest is understood.
 
-    `template` is ``None`` when names come from a callable: such names are never parsed. `date_format` is a
-    ``strftime`` format; `time_zone` an IANA name, or ``None`` for the system's. `servername` is this host's
+    `template` names databases and `media_template` media, whose alias is ``media`` and whose extension is
+    ``tar``. Either is ``None`` when names come from a callable: such names are never parsed. `date_format` is
+    a ``strftime`` format; `time_zone` an IANA name, or ``None`` for the system's. `servername` is this host's
     name. `aliases` are the known databases, `extensions` those of the known connectors (``sqlite3``, …).
     """
 
@@ -58,6 +59,7 @@ class Naming:
         cls,
         *,
         template: str | None,
+        media_template: str | None,
         date_format: str,
         servername: str,
         time_zone: str | None = None,
@@ -95,6 +97,10 @@ class Receipt:
     stored_bytes: int
     stored_sha256: str
     seconds: float
+    media: MediaContent | None
+    """``None`` for a database."""
+    skipped: Skipped
+    """What the source has and the backup lacks, or does not have whole."""
     notes: list[str]
     """What the user should know, one sentence each."""
 
@@ -108,7 +114,48 @@ class Report:
     seconds: float
     proof: str
     """What proved that the backup is whole, in words."""
+    content: MediaContent | None
+    """What a verification found in a media backup."""
+    changes: MediaChanges | None
+    """What became of the files of a folder."""
+    left_out: Skipped
+    """What the backup has and was not restored."""
     notes: list[str]
+
+@final
+class MediaContent:
+    """What a media backup holds."""
+
+    files: int
+    folders: int
+    """Empty ones too."""
+    bytes: int
+    """Of the files."""
+
+@final
+class MediaChanges:
+    """What a restore did to the files of a folder, or would do."""
+
+    new: int
+    """Files that were not there."""
+    replaced: int
+    """Files that were there with another content, and are the backup's now."""
+    same: int
+    """Files that were there with the same content."""
+    kept: int
+    """Files that were there and stayed, because nobody asked to replace them."""
+    folders: int
+    """Folders that were not there."""
+    bytes: int
+    """Of the files that are new or replaced."""
+
+@final
+class Skipped:
+    """What could not be read, or written."""
+
+    count: int
+    names: list[str]
+    """The first names, each with the reason."""
 
 @final
 class Decision:
@@ -156,6 +203,46 @@ def restore(
     progress: Progress | None = None,
 ) -> Report:
     """Stream the backup `name` into `target`, which changes nothing before all of it is proven."""
+
+def media_backup(
+    store: Store,
+    *,
+    folder: str,
+    naming: Naming,
+    servername: str,
+    compression: Compression,
+    metadata: Mapping[str, Any],
+    exclude: Sequence[str] = ...,
+    never: Sequence[str] = ...,
+    readers: int = ...,
+    name: str | None = None,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> Receipt:
+    """Stream `folder`, with everything below it, into one new backup in `store`: a tar file.
+
+    `exclude` are patterns of a ``.gitignore``; folders in `never` are left out wherever they are met, without
+    a word: those of backups belong there. `readers` small files, else one, are read at once. What vanishes,
+    cannot be read, dangles or loops is counted as skipped. `metadata`, `name` and `replace` are those of
+    :func:`backup`; alias and database are ``media``.
+    """
+
+def media_restore(
+    store: Store,
+    name: str,
+    *,
+    folder: str,
+    replace: bool = False,
+    only: Sequence[str] = ...,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Restore the backup `name` into `folder`, which is made if it is missing.
+
+    All of the backup is proven before the first file changes; then each is whole, or as it was. Files that
+    are there stay, unless `replace`. `only` are files and folders of the backup. `dry_run` changes nothing,
+    and the report says what would be.
+    """
 
 def verify(store: Store, name: str, *, progress: Progress | None = None) -> Report:
     """Read the backup `name` to its end and prove what can be proven without a database."""

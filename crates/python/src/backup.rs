@@ -1,11 +1,9 @@
 //! `backup`.
 
-use dbbackup::BackupName;
-use dbbackup::store::Existing;
 use pyo3::prelude::*;
 
 use crate::attend::attend;
-use crate::convert::{compression, json_from_python};
+use crate::convert::{backup_name, compression, json_from_python};
 use crate::types::{Naming, Receipt, Store, Tool};
 
 /// Streams a source into one new backup. The contract is documented in `_engine.pyi`.
@@ -32,12 +30,7 @@ pub(crate) fn backup(
 ) -> PyResult<Receipt> {
     let request = dbbackup::Backup {
         kind: dbbackup::manifest::Kind::Database,
-        name: match name {
-            Some(name) => {
-                BackupName::Given { name, existing: if replace { Existing::Replace } else { Existing::Refuse } }
-            }
-            None => BackupName::Generated { naming: &naming.0, extension },
-        },
+        name: backup_name(name, replace, naming, extension),
         alias,
         database,
         servername,

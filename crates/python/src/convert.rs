@@ -1,6 +1,7 @@
 //! Values between Python and the engine.
 
-use dbbackup::{Compression, ErrorKind};
+use dbbackup::store::Existing;
+use dbbackup::{BackupName, Compression, ErrorKind};
 use jiff::tz::TimeZone;
 use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyValueError;
@@ -9,10 +10,25 @@ use pyo3::types::{PyDict, PyString};
 use serde_json::{Map, Value};
 
 use crate::errors::to_python;
+use crate::types::Naming;
 
 /// Reads a compression's word.
 pub(crate) fn compression(word: &str) -> PyResult<Compression> {
     Compression::from_id(word).ok_or_else(|| PyValueError::new_err(format!("unknown compression `{word}`")))
+}
+
+/// Says how a backup gets its name: it is given one, or one is generated.
+pub(crate) fn backup_name<'a>(
+    name: Option<String>,
+    replace: bool,
+    naming: &'a Naming,
+    extension: &'a str,
+) -> BackupName<'a> {
+    let existing = if replace { Existing::Replace } else { Existing::Refuse };
+    match name {
+        Some(name) => BackupName::Given { name, existing },
+        None => BackupName::Generated { naming: &naming.0, extension },
+    }
 }
 
 /// Reads a mapping that JSON can hold, by Python's own `json`.

@@ -9,6 +9,7 @@ mod backup;
 mod catalogue;
 mod convert;
 mod errors;
+mod media;
 mod restore;
 mod types;
 
@@ -27,9 +28,13 @@ mod _engine {
     #[pymodule_export]
     use super::main;
     #[pymodule_export]
+    use super::media::{media_backup, media_restore};
+    #[pymodule_export]
     use super::restore::{restore, verify};
     #[pymodule_export]
-    use super::types::{Backup, Decision, Naming, Pruned, Receipt, Report, Store, Tool};
+    use super::types::{
+        Backup, Decision, MediaChanges, MediaContent, Naming, Pruned, Receipt, Report, Skipped, Store, Tool,
+    };
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]

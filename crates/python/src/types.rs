@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use dbbackup::manifest;
 use dbbackup::retention::Plan;
+use dbbackup::source::media;
 use dbbackup::{Listed, Local};
 use jiff::tz::TimeZone;
 use pyo3::exceptions::PyValueError;
@@ -58,10 +60,14 @@ pub(crate) struct Naming(pub(crate) dbbackup::Naming);
 #[pymethods]
 impl Naming {
     #[new]
-    #[pyo3(signature = (*, template, date_format, servername, time_zone = None, aliases = vec![], extensions = vec![]))]
+    #[pyo3(signature = (
+        *, template, media_template, date_format, servername, time_zone = None, aliases = vec![], extensions = vec![],
+    ))]
+    #[allow(clippy::too_many_arguments)] // keyword-only in Python
     fn new(
         py: Python<'_>,
         template: Option<String>,
+        media_template: Option<String>,
         date_format: String,
         servername: String,
         time_zone: Option<&str>,
@@ -72,7 +78,8 @@ impl Naming {
             Some(name) => TimeZone::get(name).map_err(|error| PyValueError::new_err(error.to_string()))?,
             None => TimeZone::system(),
         };
-        let naming = dbbackup::Naming::new(template, date_format, time_zone, servername, &aliases, &extensions);
+        let naming = dbbackup::Naming::new(template, date_format, time_zone, servername, &aliases, &extensions)
+            .and_then(|naming| naming.with_media(media_template, MEDIA));
         Ok(Self(naming.map_err(|error| to_python(py, &error))?))
     }
 }
@@ -128,6 +135,8 @@ pub(crate) struct Receipt {
     stored_bytes: u64,
     stored_sha256: String,
     seconds: f64,
+    media: Option<MediaContent>,
+    skipped: Skipped,
     notes: Vec<String>,
 }
 
@@ -139,6 +148,8 @@ impl From<dbbackup::Receipt> for Receipt {
             stored_bytes: receipt.record.stored_bytes,
             stored_sha256: receipt.record.stored_sha256,
             seconds: receipt.duration.as_secs_f64(),
+            media: receipt.record.media.map(MediaContent::from),
+            skipped: receipt.record.skipped.into(),
             notes: receipt.notes,
         }
     }
@@ -152,6 +163,9 @@ pub(crate) struct Report {
     stored_bytes: u64,
     seconds: f64,
     proof: String,
+    content: Option<MediaContent>,
+    changes: Option<MediaChanges>,
+    left_out: Skipped,
     notes: Vec<String>,
 }
 
@@ -163,8 +177,61 @@ impl From<dbbackup::Report> for Report {
             stored_bytes: report.stored_bytes,
             seconds: report.duration.as_secs_f64(),
             proof: report.proof,
+            content: report.content.map(MediaContent::from),
+            changes: report.changes.map(MediaChanges::from),
+            left_out: report.left_out.into(),
             notes: report.notes,
         }
+    }
+}
+
+/// What a media backup holds.
+#[pyclass(frozen, get_all)]
+#[derive(Clone)]
+pub(crate) struct MediaContent {
+    files: u64,
+    folders: u64,
+    bytes: u64,
+}
+
+impl From<media::MediaContent> for MediaContent {
+    fn from(content: media::MediaContent) -> Self {
+        let media::MediaContent { files, folders, bytes } = content;
+        Self { files, folders, bytes }
+    }
+}
+
+/// What a restore did to the files of a folder, or would do.
+#[pyclass(frozen, get_all)]
+#[derive(Clone)]
+pub(crate) struct MediaChanges {
+    new: u64,
+    replaced: u64,
+    same: u64,
+    kept: u64,
+    folders: u64,
+    bytes: u64,
+}
+
+impl From<media::MediaChanges> for MediaChanges {
+    fn from(changes: media::MediaChanges) -> Self {
+        let media::MediaChanges { new, replaced, same, kept, folders, bytes } = changes;
+        Self { new, replaced, same, kept, folders, bytes }
+    }
+}
+
+/// What could not be read, or written.
+#[pyclass(frozen, get_all)]
+#[derive(Clone)]
+pub(crate) struct Skipped {
+    count: u64,
+    names: Vec<String>,
+}
+
+impl From<manifest::Skipped> for Skipped {
+    fn from(skipped: manifest::Skipped) -> Self {
+        let manifest::Skipped { count, names } = skipped;
+        Self { count, names }
     }
 }
 
@@ -193,3 +260,6 @@ impl Pruned {
         Ok(Self { decisions: decisions.collect::<PyResult<_>>()?, other_servers: plan.other_servers })
     }
 }
+
+/// The name of a project's media, in its manifests and where only a file name tells: a project has one folder of them.
+pub(crate) const MEDIA: &str = "media";
