@@ -83,6 +83,20 @@ class Project:
         (root / "config.py").write_text(SETTINGS.format(databases=entries) + extra)
 
     @property
+    def media(self) -> Path:
+        """The folder of ``MEDIA_ROOT``, which does not exist at first."""
+        return self.root / "media"
+
+    def fill_media(self, files: Mapping[str, str]) -> None:
+        """Write files of the media, over those that are there; a name that ends in ``/`` is a folder."""
+        for name, text in files.items():
+            path = self.media / name
+            is_folder = name.endswith("/")
+            (path if is_folder else path.parent).mkdir(parents=True, exist_ok=True)
+            if not is_folder:
+                path.write_text(text)
+
+    @property
     def database(self) -> Path:
         """The file of the default database."""
         return self.databases["default"]
@@ -194,6 +208,23 @@ def rows(path: Path) -> Rows:
         assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
         found: Rows = connection.execute("SELECT id, name FROM item ORDER BY id").fetchall()
         return found
+
+
+def tree(folder: Path) -> dict[str, tuple[int, int, bytes | None]]:
+    """What is below a folder, by path: mode, time of change, and the bytes of a file."""
+    return {
+        str(path.relative_to(folder)): (
+            path.stat().st_mode,
+            path.stat().st_mtime_ns,
+            path.read_bytes() if path.is_file() else None,
+        )
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def texts(folder: Path) -> dict[str, str]:
+    """The files below a folder and what stands in them."""
+    return {name: found[2].decode() for name, found in tree(folder).items() if found[2] is not None}
 
 
 def child_ids(parent: int) -> list[int]:

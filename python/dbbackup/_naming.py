@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from dbbackup.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dbbackup._engine import Compression
+    from dbbackup._engine import Compression, Kind
     from dbbackup.conf import Settings
 
 _EXTENSIONS = ("sqlite3", "psql.bin", "psql", "dump", "json")
@@ -24,7 +25,7 @@ _SUFFIXES: dict[Compression, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 
 def naming(settings: Settings) -> Naming:
     """Return the engine's description of how backups are named in this project."""
-    template = settings.filename_template
+    template, media_template = settings.filename_template, settings.media_filename_template
     own_extensions = [
         str(value)
         for options in settings.connectors.values()
@@ -33,6 +34,7 @@ def naming(settings: Settings) -> Naming:
     ]
     return Naming(
         template=None if callable(template) else template,
+        media_template=None if callable(media_template) else media_template,
         date_format=settings.date_format,
         servername=settings.hostname,
         time_zone=settings.time_zone,
@@ -46,10 +48,30 @@ def database_stem(name: str) -> str:
     return PurePath(name).name.split(".")[0]
 
 
+def name_generator(
+    settings: Settings, *, kind: Kind, alias: str, servername: str, extension: str, compression: Compression
+) -> Callable[[], str] | None:
+    """Return what makes names by the project's own function; ``None``: they are made from its template."""
+    template = settings.filename_template if kind == "database" else settings.media_filename_template
+    if not callable(template):
+        return None
+    return partial(
+        name_from_callable,
+        template,
+        settings,
+        kind=kind,
+        alias=alias,
+        servername=servername,
+        extension=extension,
+        compression=compression,
+    )
+
+
 def name_from_callable(
     template: Callable[..., Any],
     settings: Settings,
     *,
+    kind: Kind,
     alias: str,
     servername: str,
     extension: str,
@@ -58,32 +80,28 @@ def name_from_callable(
     """Return the name that the project's own function gives to a backup that is made now.
 
     It is called with the keywords ``databasename``, ``servername``, ``datetime``, ``extension`` and
-    ``content_type``, all text; the compression's suffix is appended to what it returns.
+    ``content_type``, all text; for media ``databasename`` is empty. The compression's suffix is appended to
+    what it returns.
 
     Raises:
         ConfigurationError: The function failed, or returned something else than a name.
 
     """
+    setting = "DBBACKUP_FILENAME_TEMPLATE" if kind == "database" else "DBBACKUP_MEDIA_FILENAME_TEMPLATE"
     try:
         name = template(
-            databasename=database_stem(alias),
+            databasename=database_stem(alias) if kind == "database" else "",
             servername=servername,
             datetime=local_now(settings.time_zone).strftime(settings.date_format),
             extension=extension,
-            content_type="db",
+            content_type="db" if kind == "database" else "media",
         )
     except Exception as error:
-        message = f"`DBBACKUP_FILENAME_TEMPLATE` failed: {type(error).__name__}: {error}"
-        raise ConfigurationError(
-            message,
-            subject="DBBACKUP_FILENAME_TEMPLATE",
-        ) from error
+        message = f"`{setting}` failed: {type(error).__name__}: {error}"
+        raise ConfigurationError(message, subject=setting) from error
     if not isinstance(name, str) or not name:
-        message = f"`DBBACKUP_FILENAME_TEMPLATE` must return a name, not `{name!r}`"
-        raise ConfigurationError(
-            message,
-            subject="DBBACKUP_FILENAME_TEMPLATE",
-        )
+        message = f"`{setting}` must return a name, not `{name!r}`"
+        raise ConfigurationError(message, subject=setting)
     return name + _SUFFIXES[compression]
 
 

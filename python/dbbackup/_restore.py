@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,11 @@ from typing import TYPE_CHECKING
 from django.db import connections
 
 from dbbackup import _engine
+from dbbackup._input import Chosen, choose
 from dbbackup._manifest import ask_validator
-from dbbackup._naming import local_time, naming
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup.db.base import SQLITE_CONNECTOR, BaseDBConnector, get_connector, same_format
-from dbbackup.exceptions import BackupNotFoundError, ConfigurationError, RefusedError, UnsupportedError
-from dbbackup.storage import backup_storage, folder_store, local_file, local_store
+from dbbackup.exceptions import ConfigurationError, RefusedError, UnsupportedError
 
 if TYPE_CHECKING:
     from dbbackup.conf import Settings
@@ -34,16 +32,13 @@ class RestorePlan:
 
     alias: str
     connector: BaseDBConnector
-    store: _engine.Store
-    backup: _engine.Backup
-    label: str
-    """What the user knows it by: its name in the storage, or the path that was given."""
+    chosen: Chosen
     time_zone: str | None
 
     @property
     def differences(self) -> list[str]:
         """What is unexpected about this backup for this database, one sentence each."""
-        backup = self.backup
+        backup = self.chosen.backup
         sentences = []
         if backup.database is not None and backup.database != self.connector.database:
             sentences.append(
@@ -59,7 +54,7 @@ class RestorePlan:
         lines = [
             f"The database `{self.alias}` will be replaced, with everything in it:",
             f"  target: {self._target()}",
-            f"  backup: {self._backup()}",
+            f"  backup: {self.chosen.describe(self.time_zone)}",
         ]
         lines += [f"Attention: {sentence}." for sentence in self.differences]
         return "\n".join(lines)
@@ -72,16 +67,6 @@ class RestorePlan:
             return f"{path} (there is no such file yet)"
         age = human_seconds(time.time() - found.st_mtime)
         return f"{path} ({human_bytes(found.st_size)}, last changed {age} ago)"
-
-    def _backup(self) -> str:
-        backup = self.backup
-        parts = [f"{human_bytes(backup.stored_bytes)} stored"]
-        if backup.created_at is not None:
-            made = local_time(backup.created_at, self.time_zone)
-            age = human_seconds(time.time() - backup.created_at.timestamp())
-            parts.append(f"made {made:%Y-%m-%d %H:%M:%S}, {age} ago")
-        parts.append(f"on `{backup.servername}`" if backup.servername else "on an unknown server")
-        return f"{self.label} ({', '.join(parts)})"
 
 
 def restored_alias(asked: str | None, settings: Settings) -> str:
@@ -110,39 +95,26 @@ def plan_restore(
     Raises:
         BackupNotFoundError: There is no such backup, or none that fits.
         ConfigurationError: The options contradict each other.
-        RefusedError: It is the database itself, of another engine, or the project's validator says no.
+        RefusedError: It is the database itself, of another engine or of media, or the validator says no.
         UnsupportedError: The database, the storage or the backup's format is not supported yet.
 
     """
-    if filename and path:
-        message = "-i/--input-filename and -I/--input-path name two backups"
-        raise ConfigurationError(message, hint="leave one of them out")
     connector = get_connector(alias, settings)
-    names = naming(settings)
-    if path:
-        store, backup = _local_file(path, names, connector)
-    else:
-        store = local_store(backup_storage(settings), settings)
-        try:
-            if filename:
-                backup = _engine.find(store, filename, naming=names)
-            else:
-                backup = _engine.newest(
-                    store, naming=names, alias=alias, database=connector.database, servername=servername
-                )
-        except BackupNotFoundError as error:
-            error.hint = "`listbackups` shows what there is; name one with -i, or its server with -s"
-            raise
-    plan = RestorePlan(
+    chosen = choose(
+        settings,
+        kind="database",
         alias=alias,
-        connector=connector,
-        store=store,
-        backup=backup,
-        label=path or backup.name,
-        time_zone=settings.time_zone,
+        database=connector.database,
+        filename=filename,
+        path=path,
+        servername=servername,
     )
+    if chosen.file == Path(os.path.realpath(connector.target)):
+        message = f"cannot restore `{chosen.label}`: it is the database itself"
+        raise RefusedError(message, subject=chosen.label)
+    plan = RestorePlan(alias=alias, connector=connector, chosen=chosen, time_zone=settings.time_zone)
     _check_format(plan)
-    ask_validator(backup.manifest, plan.label, settings)
+    ask_validator(chosen.backup.manifest, chosen.label, settings)
     return plan
 
 
@@ -164,30 +136,19 @@ def run_restore(plan: RestorePlan, *, progress: _engine.Progress | None) -> _eng
     connection.close()
     try:
         return _engine.restore(
-            plan.store, plan.backup.name, target=plan.connector.load_tool(), progress=progress
+            plan.chosen.store,
+            plan.chosen.backup.name,
+            target=plan.connector.load_tool(),
+            progress=progress,
         )
     finally:
         connection.close()
 
 
-def _local_file(
-    path: str, names: _engine.Naming, connector: BaseDBConnector
-) -> tuple[_engine.Store, _engine.Backup]:
-    file, found = local_file(path)
-    if not found or not stat.S_ISREG(found.st_mode):
-        message = f"there is no file `{path}`"
-        raise BackupNotFoundError(message, subject=path)
-    if file == Path(os.path.realpath(connector.target)):
-        message = f"cannot restore `{path}`: it is the database itself"
-        raise RefusedError(message, subject=path)
-    store = folder_store(file.parent)
-    return store, _engine.find(store, file.name, naming=names)
-
-
 def _check_format(plan: RestorePlan) -> None:
-    manifest, engine = plan.backup.manifest, plan.connector.engine
+    manifest, engine = plan.chosen.backup.manifest, plan.connector.engine
     connector, other_engine = manifest.get("connector"), manifest.get("engine")
-    name = plan.label
+    name = plan.chosen.label
     if other_engine and connector != DJANGO_CONNECTOR and not same_format(str(other_engine), engine):
         message = (
             f"backup `{name}` was made with the engine `{other_engine}`, and `{plan.alias}` has `{engine}`"

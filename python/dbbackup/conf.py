@@ -46,6 +46,9 @@ class Settings:
     cleanup_keep: int
     """``DBBACKUP_CLEANUP_KEEP``: backups that ``--clean`` keeps of one database and server. Default: 10."""
 
+    cleanup_keep_media: int
+    """``DBBACKUP_CLEANUP_KEEP_MEDIA``: the same for media. Default: as many as of a database."""
+
     cleanup_keep_filter: object
     """``DBBACKUP_CLEANUP_KEEP_FILTER``: a callable, name → whether ``--clean`` keeps it beside the count."""
 
@@ -54,6 +57,15 @@ class Settings:
 
     filename_template: str | Callable[..., str]
     """``DBBACKUP_FILENAME_TEMPLATE``: a format string, or a callable with the same five keywords."""
+
+    media_path: str | None
+    """``DBBACKUP_MEDIA_PATH``: the folder of the media. Default: that of ``STORAGES["default"]``."""
+
+    media_exclude: tuple[str, ...]
+    """``DBBACKUP_MEDIA_EXCLUDE``: patterns, as in a ``.gitignore``, of media to leave out. Default: none."""
+
+    media_filename_template: str | Callable[..., str]
+    """``DBBACKUP_MEDIA_FILENAME_TEMPLATE``: the same for media; its ``databasename`` is empty."""
 
     connectors: Mapping[str, Mapping[str, Any]]
     """``DBBACKUP_CONNECTORS``: alias → options over the alias's entry in ``DATABASES``."""
@@ -95,15 +107,21 @@ def get_settings() -> Settings:
     _refuse_replaced_settings()
     aliases = tuple(connections)
     storage = django_settings.STORAGES.get(STORAGE_ALIAS)
+    cleanup_keep = _count("CLEANUP_KEEP", 10)
+    media_path = _setting("MEDIA_PATH", None)
     return Settings(
         databases=_databases(aliases),
         aliases=aliases,
         hostname=_setting("HOSTNAME", None) or socket.gethostname(),
         tmp_dir=str(_setting("TMP_DIR", None) or tempfile.gettempdir()),
-        cleanup_keep=_count("CLEANUP_KEEP", 10),
+        cleanup_keep=cleanup_keep,
+        cleanup_keep_media=_count("CLEANUP_KEEP_MEDIA", cleanup_keep),
         cleanup_keep_filter=_setting("CLEANUP_KEEP_FILTER", None),
         date_format=_setting("DATE_FORMAT", "%Y-%m-%d-%H%M%S"),
         filename_template=_setting("FILENAME_TEMPLATE", "{databasename}-{servername}-{datetime}.{extension}"),
+        media_path=str(media_path) if media_path else None,
+        media_exclude=_media_exclude(),
+        media_filename_template=_setting("MEDIA_FILENAME_TEMPLATE", "{servername}-{datetime}.{extension}"),
         connectors=_setting("CONNECTORS", {}),
         connector_mapping=_setting("CONNECTOR_MAPPING", {}),
         compression=_compression(),
@@ -148,6 +166,14 @@ def _count(name: str, default: int) -> int:
         message = f"`DBBACKUP_{name}` must be a whole number from 0, not `{value!r}`"
         raise ConfigurationError(message, subject=f"DBBACKUP_{name}")
     return value
+
+
+def _media_exclude() -> tuple[str, ...]:
+    value = _setting("MEDIA_EXCLUDE", [])
+    if not isinstance(value, (list, tuple)) or not all(isinstance(pattern, str) for pattern in value):
+        message = f"`DBBACKUP_MEDIA_EXCLUDE` must be a list of patterns, not `{value!r}`"
+        raise ConfigurationError(message, subject="DBBACKUP_MEDIA_EXCLUDE")
+    return tuple(value)
 
 
 def load_callable(name: str, value: object) -> Callable[..., Any]:

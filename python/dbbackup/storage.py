@@ -11,7 +11,15 @@ from dbbackup._engine import Store
 from dbbackup.conf import STORAGE_ALIAS, Settings
 from dbbackup.exceptions import AccessDeniedError, ConfigurationError, StorageError, UnsupportedError
 
-__all__ = ["StorageError", "backup_storage", "folder_store", "local_file", "local_store"]
+__all__ = [
+    "StorageError",
+    "backup_folders",
+    "backup_storage",
+    "folder_store",
+    "local_file",
+    "local_store",
+    "media_folder",
+]
 
 DEFAULT_FILE_MODE = 0o600
 """Backups hold everything that a database holds: they are for their owner alone."""
@@ -41,11 +49,9 @@ def backup_storage(settings: Settings) -> FileSystemStorage:
                 hint=_SETTING_TO_WRITE,
             )
         return FileSystemStorage()
-    storage = _configured_storage()
+    storage = _configured_storage(STORAGE_ALIAS)
     if type(storage) is not FileSystemStorage:
-        message = (
-            f"backups in a `{type(storage).__module__}.{type(storage).__qualname__}` are not supported yet"
-        )
+        message = f"backups in a `{_class_path(storage)}` are not supported yet"
         raise UnsupportedError(
             message,
             subject=STORAGE_ALIAS,
@@ -54,6 +60,14 @@ def backup_storage(settings: Settings) -> FileSystemStorage:
     if not settings.allow_public_storage:
         _refuse_public(storage, settings)
     return storage
+
+
+def backup_folders(settings: Settings) -> tuple[str, ...]:
+    """Return the folder of ``STORAGES["dbbackup"]``, if it is one, public or not."""
+    if settings.storage_options is None:
+        return ()
+    storage = _configured_storage(STORAGE_ALIAS)
+    return (str(storage.location),) if isinstance(storage, FileSystemStorage) else ()
 
 
 def local_store(storage: FileSystemStorage, settings: Settings) -> Store:
@@ -89,12 +103,38 @@ def local_file(path: str) -> tuple[Path, os.stat_result | None]:
         return file, None
 
 
-def _configured_storage() -> Any:
+def media_folder(settings: Settings) -> Path:
+    """Return the folder of the media: ``DBBACKUP_MEDIA_PATH``, else that of ``STORAGES["default"]``.
+
+    Raises:
+        ConfigurationError: Neither names one.
+        UnsupportedError: The default storage is of another class than Django's `FileSystemStorage`.
+
+    """
+    if settings.media_path:
+        return Path(settings.media_path).absolute()
+    storage = _configured_storage("default")
+    hint = "name the folder of the media in `DBBACKUP_MEDIA_PATH`"
+    if type(storage) is not FileSystemStorage:
+        message = f"media in a `{_class_path(storage)}` are not supported yet"
+        raise UnsupportedError(message, subject="default", hint=hint)
+    # The storage makes the working directory of an empty MEDIA_ROOT, which is Django's default.
+    if not storage.base_location:
+        message = "the setting `MEDIA_ROOT` is empty: the project has no folder of media"
+        raise ConfigurationError(message, subject="MEDIA_ROOT", hint=f"set it, or {hint}")
+    return Path(storage.location)
+
+
+def _class_path(storage: object) -> str:
+    return f"{type(storage).__module__}.{type(storage).__qualname__}"
+
+
+def _configured_storage(alias: str) -> Any:
     try:
-        return storages[STORAGE_ALIAS]
+        return storages[alias]
     except (ImportError, InvalidStorageError, ImproperlyConfigured, TypeError) as error:
-        message = f"cannot use the setting `STORAGES[{STORAGE_ALIAS!r}]`: {error}"
-        raise ConfigurationError(message, subject=STORAGE_ALIAS) from error
+        message = f"cannot use the setting `STORAGES[{alias!r}]`: {error}"
+        raise ConfigurationError(message, subject=alias) from error
 
 
 def _refuse_public(storage: FileSystemStorage, settings: Settings) -> None:

@@ -71,6 +71,20 @@ def test_filters_leave_only_what_fits(
     assert names(call("listbackups", "-q", *filters)) == [listed[index] for index in kept]
 
 
+def test_media_are_told_from_databases_by_manifest_or_template(
+    call: Call, listed: list[str], store: Path, settings: Settings
+) -> None:
+    (store / "uploads").write_bytes(b"x")
+    (store / "uploads.metadata").write_text(manifest(kind="media", alias="media"))
+    media = ["host-2020-01-04-120000.tar.gz", "uploads"]
+    assert sorted(names(call("listbackups", "-q", "-c", "media"))) == media
+    assert names(call("listbackups", "-q", "-d", "media")) == names(call("listbackups", "-q", "-c", "media"))
+    assert not {*media} & {*names(call("listbackups", "-q", "-c", "db"))}
+    settings.DBBACKUP_MEDIA_FILENAME_TEMPLATE = "files_{datetime}.{extension}"
+    (store / "files_2020-01-06-120000.tar").write_bytes(b"x")
+    assert "files_2020-01-06-120000.tar" in names(call("listbackups", "-q", "-d", "media"))
+
+
 def test_an_unknown_content_type_is_an_error(call: Call, listed: list[str]) -> None:
     with pytest.raises(CommandError, match="content-type"):
         call("listbackups", "-c", "files")

@@ -17,7 +17,9 @@ def test_defaults_are_those_of_django_dbbackup() -> None:
     assert settings.databases == settings.aliases == ("default", "second")
     assert settings.hostname == socket.gethostname()
     assert settings.tmp_dir == tempfile.gettempdir()
-    assert settings.cleanup_keep == 10
+    assert settings.cleanup_keep == settings.cleanup_keep_media == 10
+    assert settings.media_filename_template == "{servername}-{datetime}.{extension}"
+    assert (settings.media_path, settings.media_exclude) == (None, ())
     assert settings.date_format == "%Y-%m-%d-%H%M%S"
     assert settings.filename_template == "{databasename}-{servername}-{datetime}.{extension}"
     assert settings.compression == "gzip"
@@ -41,6 +43,9 @@ def test_overridden_settings_are_seen_at_once() -> None:
         ("CLEANUP_KEEP", -1),
         ("CLEANUP_KEEP", "10"),
         ("CLEANUP_KEEP", True),
+        ("CLEANUP_KEEP_MEDIA", -1),
+        ("MEDIA_EXCLUDE", "*.tmp"),
+        ("MEDIA_EXCLUDE", [7]),
         ("COMPRESSION", "lzma"),
         ("COMPRESSION", None),
         ("DATABASES", "default"),
@@ -52,6 +57,13 @@ def test_a_value_that_cannot_be_used_is_named(name: str, value: Any) -> None:
         pytest.raises(ConfigurationError, match=f"`DBBACKUP_{name}` must be .*{re.escape(repr(value))}"),
     ):
         get_settings()
+
+
+def test_media_are_kept_as_long_as_databases_unless_said_otherwise() -> None:
+    with override_settings(DBBACKUP_CLEANUP_KEEP=3):
+        assert get_settings().cleanup_keep_media == 3
+        with override_settings(DBBACKUP_CLEANUP_KEEP_MEDIA=0):
+            assert get_settings().cleanup_keep_media == 0
 
 
 @pytest.mark.parametrize("name", ["DBBACKUP_STORAGE", "DBBACKUP_STORAGE_OPTIONS"])

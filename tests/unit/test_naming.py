@@ -22,6 +22,7 @@ def named(template: Callable[..., Any], compression: Compression = "none") -> st
     return name_from_callable(
         template,
         get_settings(),
+        kind="database",
         alias="folder/shop.eu",
         servername="host",
         extension="sqlite3",

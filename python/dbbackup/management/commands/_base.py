@@ -1,11 +1,12 @@
-"""What the commands have in common: two options, how failures end them, what they print."""
+"""What the commands have in common: options, how failures end them, what they ask and print."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from dbbackup._engine import Pruned, Report
+from dbbackup._output import Stored
 from dbbackup._termination import INTERRUPTED, sigterm_raises
 from dbbackup.exceptions import DbbackupError
 from dbbackup.management.progress import ProgressBar
@@ -13,6 +14,9 @@ from dbbackup.management.progress import ProgressBar
 FINISHED_WITH_WARNINGS = 3
 DECLINED = 7
 SOME_FAILED = 11
+
+UNNEEDED = "Accepted and not needed: the backup's content decides."
+"""Help of options that django-dbbackup needs."""
 
 
 class DbbackupCommand(BaseCommand):
@@ -65,6 +69,50 @@ class DbbackupCommand(BaseCommand):
         finally:
             bar.close()
 
+    def ask(self, question: str) -> None:
+        """Print `question` and wait for an answer; every other one than yes ends the command.
+
+        Raises:
+            CommandError: It was declined.
+
+        """
+        self.say(question)
+        try:
+            answer = input("Continue? [y/N] ")
+        except (EOFError, RuntimeError):  # RuntimeError: there is no standard input at all
+            answer = ""
+        if answer.strip().lower() not in ("y", "yes"):
+            raise CommandError("declined: nothing was changed", returncode=DECLINED)
+
+    def tell_stored(self, label: str, stored: Stored, verbosity: int) -> None:
+        """Print what came of a backup of `label`."""
+        if verbosity >= 1:
+            self.say(f"{label}: {stored.one_line()}")
+        if verbosity >= 2:
+            self.say(f"  sha256: {stored.receipt.stored_sha256}")
+            for note in stored.receipt.notes:
+                self.say(f"  note: {note}")
+
+    def tell_pruned(self, label: str, pruned: Pruned, verbosity: int) -> None:
+        """Print which backups of `label` were deleted, and whose were not."""
+        if verbosity < 1:
+            return
+        for decision in pruned.decisions:
+            if decision.delete:
+                self.say(f"{label}: deleted {decision.name} ({decision.reason})")
+        if pruned.other_servers:
+            self.say(f"{label}: left alone {pruned.other_servers} of other servers")
+
+    def tell_restored(self, label: str, line: str, report: Report, verbosity: int) -> None:
+        """Print the `line` that says what came of a restore of `label`, and what its report adds."""
+        if verbosity < 1:
+            return
+        self.say(f"{label}: {line}")
+        for note in report.notes:
+            self.say(f"  note: {note}")
+        if verbosity >= 2:
+            self.say(f"  proof: {report.proof}")
+
     def say(self, text: str) -> None:
         """Print one line on standard output; what its encoding lacks is written as ``->`` or escaped.
 
@@ -78,11 +126,20 @@ class DbbackupCommand(BaseCommand):
             self.stdout.write(text.replace("→", "->").encode("ascii", "backslashreplace").decode())
 
 
-def declined() -> NoReturn:
-    """End a command because the answer was no.
+def add_output_arguments(parser: CommandParser) -> None:
+    """Add the options of commands that make backups."""
+    parser.add_argument("-c", "--clean", action="store_true", help="Delete old backups afterwards.")
+    parser.add_argument("-s", "--servername", help="Server name to put into the backup's name.")
+    parser.add_argument(
+        "-z", "--compress", action="store_true", help="Compress, as DBBACKUP_COMPRESSION says."
+    )
+    parser.add_argument("-o", "--output-filename", help="Name of the backup in the storage.")
+    parser.add_argument("-O", "--output-path", help="Local file to write instead, replaced if it exists.")
 
-    Raises:
-        CommandError: Always.
 
-    """
-    raise CommandError("declined: nothing was changed", returncode=DECLINED)
+def add_input_arguments(parser: CommandParser) -> None:
+    """Add the options of commands that restore backups."""
+    parser.add_argument("-i", "--input-filename", help="Name of the backup in the storage.")
+    parser.add_argument("-I", "--input-path", help="Local file to restore from.")
+    parser.add_argument("-s", "--servername", help="Take the newest backup of this server.")
+    parser.add_argument("-z", "--uncompress", action="store_true", help=UNNEEDED)

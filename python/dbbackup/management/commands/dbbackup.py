@@ -4,11 +4,16 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from dbbackup._backup import BackupRequest, Stored, plan_backups, prune, run_backup
-from dbbackup._units import human_bytes, human_seconds
-from dbbackup.conf import Settings, get_settings
+from dbbackup._backup import plan_backups, run_backup
+from dbbackup._prune import prune
+from dbbackup.conf import get_settings
 from dbbackup.exceptions import DbbackupError
-from dbbackup.management.commands._base import FINISHED_WITH_WARNINGS, SOME_FAILED, DbbackupCommand
+from dbbackup.management.commands._base import (
+    FINISHED_WITH_WARNINGS,
+    SOME_FAILED,
+    DbbackupCommand,
+    add_output_arguments,
+)
 
 
 class Command(DbbackupCommand):
@@ -19,18 +24,12 @@ class Command(DbbackupCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
         super().add_arguments(parser)
-        parser.add_argument("-c", "--clean", action="store_true", help="Delete old backups afterwards.")
+        add_output_arguments(parser)
         parser.add_argument(
             "-d",
             "--database",
             help="Databases to back up: aliases, separated by commas. Default: DBBACKUP_DATABASES, or all.",
         )
-        parser.add_argument("-s", "--servername", help="Server name to put into the backup's name.")
-        parser.add_argument(
-            "-z", "--compress", action="store_true", help="Compress, as DBBACKUP_COMPRESSION says."
-        )
-        parser.add_argument("-o", "--output-filename", help="Name of the backup in the storage.")
-        parser.add_argument("-O", "--output-path", help="Local file to write instead, replaced if it exists.")
 
     def handle(
         self,
@@ -61,10 +60,13 @@ class Command(DbbackupCommand):
             warnings: list[str] = []
             for alias in request.aliases:
                 try:
-                    stored = self._back_up(alias, request, settings, verbosity)
+                    with self.progress_bar(alias, verbosity) as progress:
+                        stored = run_backup(alias, request, settings, progress=progress)
+                    self.tell_stored(alias, stored, verbosity)
                     warnings += [f"{alias}: {warning}" for warning in stored.warnings]
                     if clean:
-                        self._clean(alias, request, settings, verbosity, stored.receipt.name)
+                        cleaning = request.cleaning(alias, settings, made=stored.receipt.name)
+                        self.tell_pruned(alias, prune(cleaning, settings), verbosity)
                 except DbbackupError as error:
                     if len(request.aliases) == 1:
                         raise
@@ -75,35 +77,3 @@ class Command(DbbackupCommand):
                 raise CommandError("\n".join([*warnings, last]), returncode=SOME_FAILED)
             if warnings:
                 raise CommandError("\n".join(warnings), returncode=FINISHED_WITH_WARNINGS)
-
-    def _back_up(self, alias: str, request: BackupRequest, settings: Settings, verbosity: int) -> Stored:
-        with self.progress_bar(alias, verbosity) as progress:
-            stored = run_backup(alias, request, settings, progress=progress)
-        if verbosity >= 1:
-            self.say(f"{alias}: {one_line(stored)}")
-        if verbosity >= 2:
-            self.say(f"  sha256: {stored.receipt.stored_sha256}")
-            for note in stored.receipt.notes:
-                self.say(f"  note: {note}")
-        return stored
-
-    def _clean(
-        self, alias: str, request: BackupRequest, settings: Settings, verbosity: int, made: str
-    ) -> None:
-        pruned = prune(alias, request, settings, made=made)
-        if verbosity < 1:
-            return
-        for decision in pruned.decisions:
-            if decision.delete:
-                self.say(f"{alias}: deleted {decision.name} ({decision.reason})")
-        if pruned.other_servers:
-            self.say(f"{alias}: left alone {pruned.other_servers} of other servers")
-
-
-def one_line(stored: Stored) -> str:
-    """Return what was stored, how large it is and how long it took."""
-    receipt = stored.receipt
-    size = human_bytes(receipt.plain_bytes)
-    if stored.compression != "none":
-        size += f" → {human_bytes(receipt.stored_bytes)}"
-    return f"stored {stored.label} ({size} in {human_seconds(receipt.seconds)})"

@@ -1,0 +1,111 @@
+"""Which backup is restored: the one that is named, or the newest that fits."""
+
+from __future__ import annotations
+
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbbackup import _engine
+from dbbackup._naming import local_time, naming
+from dbbackup._output import count_files
+from dbbackup._units import human_bytes, human_seconds
+from dbbackup.exceptions import BackupNotFoundError, ConfigurationError, RefusedError
+from dbbackup.storage import backup_storage, folder_store, local_file, local_store
+
+if TYPE_CHECKING:
+    from dbbackup.conf import Settings
+
+_OTHER_KIND: dict[_engine.Kind, tuple[str, str, str]] = {
+    "database": ("a database", "it is of media files", "mediarestore"),
+    "media": ("a folder", "it is of a database", "dbrestore"),
+}
+"""By what is to be restored: into what, why not, and the command for the other kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The backup that is restored. Its payload has not been opened yet."""
+
+    store: _engine.Store
+    backup: _engine.Backup
+    label: str
+    """What the user knows it by: its name in the storage, or the path that was given."""
+
+    @property
+    def file(self) -> Path:
+        """The payload."""
+        return Path(self.store.location, self.backup.name)
+
+    def describe(self, time_zone: str | None) -> str:
+        """Return its name with what tells it from others: size, age and server."""
+        backup = self.backup
+        content = (backup.manifest.get("dbbackup") or {}).get("media")
+        parts = [count_files(content["files"])] if content else []
+        parts.append(f"{human_bytes(backup.stored_bytes)} stored")
+        if backup.created_at is not None:
+            made = local_time(backup.created_at, time_zone)
+            age = human_seconds(time.time() - backup.created_at.timestamp())
+            parts.append(f"made {made:%Y-%m-%d %H:%M:%S}, {age} ago")
+        parts.append(f"on `{backup.servername}`" if backup.servername else "on an unknown server")
+        return f"{self.label} ({', '.join(parts)})"
+
+
+def choose(
+    settings: Settings,
+    *,
+    kind: _engine.Kind,
+    alias: str,
+    database: str,
+    filename: str | None,
+    path: str | None,
+    servername: str | None,
+) -> Chosen:
+    """Return the backup named `filename` in the storage, the local file `path`, or the newest that fits.
+
+    That is one of exactly this kind, alias and database; `servername` narrows it.
+
+    Raises:
+        BackupNotFoundError: There is no such backup, or none that fits.
+        ConfigurationError: The options contradict each other.
+        RefusedError: It is of the other kind.
+        UnsupportedError: The storage is not supported yet.
+
+    """
+    if filename and path:
+        message = "-i/--input-filename and -I/--input-path name two backups"
+        raise ConfigurationError(message, hint="leave one of them out")
+    names = naming(settings)
+    if path:
+        file, found = local_file(path)
+        if not found or not stat.S_ISREG(found.st_mode):
+            message = f"there is no file `{path}`"
+            raise BackupNotFoundError(message, subject=path)
+        store = folder_store(file.parent)
+        backup = _engine.find(store, file.name, naming=names)
+    else:
+        store = local_store(backup_storage(settings), settings)
+        try:
+            if filename:
+                backup = _engine.find(store, filename, naming=names)
+            else:
+                backup = _engine.newest(
+                    store, naming=names, kind=kind, alias=alias, database=database, servername=servername
+                )
+        except BackupNotFoundError as error:
+            error.hint = "`listbackups` shows what there is; name one with -i, or its server with -s"
+            raise
+    _refuse_other_kind(backup, kind, option="-I" if path else "-i", label=path or backup.name)
+    return Chosen(store=store, backup=backup, label=path or backup.name)
+
+
+def _refuse_other_kind(backup: _engine.Backup, kind: _engine.Kind, *, option: str, label: str) -> None:
+    # A file of which nothing is known may be a tar under any name: its content decides.
+    is_unknown = backup.kind == "database" and backup.alias is None and not backup.manifest
+    if backup.kind == kind or is_unknown:
+        return
+    into, why, command = _OTHER_KIND[kind]
+    message = f"cannot restore `{label}` into {into}: {why}"
+    raise RefusedError(message, subject=label, hint=f"use `manage.py {command} {option} {label}`")

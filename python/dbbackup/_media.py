@@ -1,0 +1,243 @@
+"""Back up and restore the media: settings and options become one call of the engine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbbackup import _engine
+from dbbackup._input import Chosen, choose
+from dbbackup._naming import name_generator, naming
+from dbbackup._output import Destination, Stored, destination, store_under_free_name
+from dbbackup._prune import PruneRequest
+from dbbackup._units import human_bytes, human_seconds
+from dbbackup.exceptions import ConfigurationError, RefusedError
+from dbbackup.storage import backup_folders, media_folder
+
+if TYPE_CHECKING:
+    from dbbackup.conf import Settings
+
+MEDIA = "media"
+"""The alias of media, and their name where a database has its own: a project has one folder of them."""
+
+_EXTENSION = "tar"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaBackupRequest:
+    """Which folder is backed up, and where to. Nothing has been opened yet."""
+
+    folder: Path
+    exclude: tuple[str, ...]
+    never: tuple[str, ...]
+    """Folders of backups, which no backup contains."""
+    readers: int
+    """Small files that are read at once."""
+    to: Destination
+    naming: _engine.Naming
+    servername: str
+    compression: _engine.Compression
+
+    def cleaning(self, settings: Settings, *, made: str) -> PruneRequest:
+        """Return what ``--clean`` does after the backup `made`."""
+        return PruneRequest(
+            naming=self.naming,
+            kind="media",
+            alias=MEDIA,
+            database=MEDIA,
+            servername=self.servername,
+            keep=settings.cleanup_keep_media,
+            made=made,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRestorePlan:
+    """Which files will go where. Nothing has been opened for writing yet."""
+
+    folder: Path
+    chosen: Chosen
+    replace: bool
+    only: tuple[str, ...]
+    time_zone: str | None
+
+    def question(self) -> str:
+        """Return what the user has to know before it happens, in lines; without the question mark."""
+        to_be_made = "" if self.folder.exists() else " (will be made)"
+        lines = [
+            "Media files will be restored:",
+            f"  folder: {self.folder}{to_be_made}",
+            f"  backup: {self.chosen.describe(self.time_zone)}",
+            *(f"  only:   {path}" for path in self.only),
+        ]
+        if self.replace:
+            lines.append(
+                "Files that are there and differ will be replaced. Files that the backup lacks stay."
+            )
+        else:
+            lines.append(
+                "Files that are there stay as they are; -r/--replace would replace those that differ."
+            )
+        return "\n".join(lines)
+
+    def one_line(self, report: _engine.Report, *, dry_run: bool) -> str:
+        """Return what was restored into which folder, or would be, and what became of how many files."""
+        changes = report.changes
+        counts = (
+            []
+            if changes is None
+            else [
+                (changes.new, "new"),
+                (changes.replaced, "replaced"),
+                (changes.same, "the same"),
+                (changes.kept, "kept as they are"),
+            ]
+        )
+        files = ", ".join(f"{count:,} {word}" for count, word in counts if count) or "no files"
+        size = human_bytes(changes.bytes if changes else 0)
+        if dry_run:
+            return f"would restore {self.chosen.label} into {self.folder}: {files} ({size})"
+        took = human_seconds(report.seconds)
+        return f"restored {self.chosen.label} into {self.folder}: {files} ({size} in {took})"
+
+
+def plan_media_backup(
+    settings: Settings,
+    *,
+    servername: str | None,
+    compress: bool,
+    exclude: list[str],
+    readers: int,
+    filename: str | None,
+    path: str | None,
+) -> MediaBackupRequest:
+    """Return what the options ask for: `exclude` comes on top of ``DBBACKUP_MEDIA_EXCLUDE``.
+
+    Raises:
+        ConfigurationError: The project names no folder of media, or an option cannot be used.
+        RefusedError: `path` is a database of this project, or lies in the folder.
+        UnsupportedError: A storage is not supported yet, or `path` is a URL.
+
+    """
+    if readers < 1:
+        message = f"--readers must be at least 1, not {readers}"
+        raise ConfigurationError(message)
+    folder = media_folder(settings)
+    to = destination(settings, filename=filename, path=path)
+    if path and Path(to.store.location).is_relative_to(os.path.realpath(folder)):
+        message = f"cannot write to `{path}`: it lies in the folder that is backed up, `{folder}`"
+        raise RefusedError(message, subject=path, hint="write the backup somewhere else")
+    return MediaBackupRequest(
+        folder=folder,
+        exclude=(*settings.media_exclude, *exclude),
+        never=backup_folders(settings) if path else (to.store.location,),
+        readers=readers,
+        to=to,
+        naming=naming(settings),
+        servername=servername or settings.hostname,
+        compression=settings.compression if compress else "none",
+    )
+
+
+def run_media_backup(
+    request: MediaBackupRequest, settings: Settings, *, progress: _engine.Progress | None
+) -> Stored:
+    """Stream the folder into one new backup.
+
+    Files that cannot be read are no failure: the backup has the others, and its warnings name them.
+
+    Raises:
+        DbbackupError: It failed; nothing is listed that was not there before.
+
+    """
+
+    def make(name: str | None) -> _engine.Receipt:
+        return _engine.media_backup(
+            request.to.store,
+            folder=str(request.folder),
+            naming=request.naming,
+            servername=request.servername,
+            compression=request.compression,
+            metadata={},
+            exclude=request.exclude,
+            never=request.never,
+            readers=request.readers,
+            name=name,
+            replace=request.to.replace,
+            progress=progress,
+        )
+
+    generate = name_generator(
+        settings,
+        kind="media",
+        alias=MEDIA,
+        servername=request.servername,
+        extension=_EXTENSION,
+        compression=request.compression,
+    )
+    return store_under_free_name(request.to, generate=generate, make=make, compression=request.compression)
+
+
+def plan_media_restore(
+    settings: Settings,
+    *,
+    filename: str | None,
+    path: str | None,
+    servername: str | None,
+    into: str | None,
+    replace: bool,
+    only: list[str],
+) -> MediaRestorePlan:
+    """Choose the backup, and the folder that it goes into: the project's, or `into`.
+
+    Raises:
+        BackupNotFoundError: There is no such backup, or none that fits.
+        ConfigurationError: The project names no folder of media, or the options contradict each other.
+        RefusedError: It is of a database, or lies itself in the folder.
+        UnsupportedError: A storage is not supported yet.
+
+    """
+    if not all(only):
+        message = "--only needs a path, and got nothing"
+        raise ConfigurationError(message)
+    folder = Path(into).absolute() if into else media_folder(settings)
+    chosen = choose(
+        settings,
+        kind="media",
+        alias=MEDIA,
+        database=MEDIA,
+        filename=filename,
+        path=path,
+        servername=servername,
+    )
+    # The folder of a backup is locked against cleaning while it is read, and the other one against a second
+    # restore: they cannot be one.
+    if folder.exists() and folder.samefile(chosen.store.location):
+        message = f"cannot restore `{chosen.label}` into the folder that it lies in itself"
+        raise RefusedError(message, subject=chosen.label, hint="move it to another folder first")
+    return MediaRestorePlan(
+        folder=folder, chosen=chosen, replace=replace, only=tuple(only), time_zone=settings.time_zone
+    )
+
+
+def run_media_restore(
+    plan: MediaRestorePlan, *, dry_run: bool, progress: _engine.Progress | None
+) -> _engine.Report:
+    """Restore the files, or find out what that would do. What is left out is named in the report.
+
+    Raises:
+        DbbackupError: It failed. Before the whole backup was proven nothing has changed; afterwards each file
+            is what it was, or the backup's.
+
+    """
+    return _engine.media_restore(
+        plan.chosen.store,
+        plan.chosen.backup.name,
+        folder=str(plan.folder),
+        replace=plan.replace,
+        only=plan.only,
+        dry_run=dry_run,
+        progress=progress,
+    )

@@ -1,0 +1,179 @@
+"""Where a backup goes, which name it gets there, and what came of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import SuspiciousFileOperation
+
+from dbbackup._units import human_bytes, human_seconds
+from dbbackup.db.base import get_connector
+from dbbackup.exceptions import (
+    BackupExistsError,
+    ConfigurationError,
+    DbbackupError,
+    RefusedError,
+    UnsupportedError,
+)
+from dbbackup.storage import backup_storage, folder_store, local_file, local_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dbbackup import _engine
+    from dbbackup.conf import Settings
+
+NAME_ATTEMPTS = 6
+"""Names that are asked for when the project's own function gives one that is taken: one a second."""
+
+_OWN_ENDINGS = ("", "-wal", "-shm", "-journal")
+"""What follows a SQLite file's name in the files that belong to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where backups go. Nothing has been opened yet."""
+
+    store: _engine.Store
+    name: str | None
+    """``None``: each backup gets a name of its own."""
+    replace: bool
+    """Whether a file of this name is replaced; it stays whole until the new one is."""
+    path: str | None
+    """The local file, as it was given; ``None``: it goes into the storage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What came of one backup."""
+
+    receipt: _engine.Receipt
+    label: str
+    """What the user knows it by: its name in the storage, or the path that was given."""
+    compression: _engine.Compression
+    warnings: tuple[str, ...]
+    """What was asked for and is not there, in sentences or lists."""
+
+    def one_line(self) -> str:
+        """Return what was stored, how large it is and how long it took."""
+        receipt = self.receipt
+        size = human_bytes(receipt.media.bytes if receipt.media else receipt.plain_bytes)
+        if self.compression != "none":
+            size += f" → {human_bytes(receipt.stored_bytes)}"
+        if receipt.media:
+            size = f"{count_files(receipt.media.files)}, {size}"
+        return f"stored {self.label} ({size} in {human_seconds(receipt.seconds)})"
+
+
+def destination(settings: Settings, *, filename: str | None, path: str | None) -> Destination:
+    """Return where the options send backups: into the storage, or, with `path`, into one local file.
+
+    A `filename` becomes the name that the storage makes of it: with a suffix when it is taken, or as it is
+    where the storage overwrites. That is settled here, so that payload and manifest have the same.
+
+    Raises:
+        ConfigurationError: `filename` or `path` cannot be used.
+        RefusedError: `path` is a database of this project.
+        UnsupportedError: The storage is not supported yet, or `path` is a URL.
+
+    """
+    if filename and path:
+        message = "-o/--output-filename and -O/--output-path are two places for one backup"
+        raise ConfigurationError(message, hint="leave one of them out")
+    return _local_file(path, settings) if path else _in_storage(filename, settings)
+
+
+def store_under_free_name(
+    to: Destination,
+    *,
+    generate: Callable[[], str] | None,
+    make: Callable[[str | None], _engine.Receipt],
+    compression: _engine.Compression,
+    warnings: tuple[str, ...] = (),
+) -> Stored:
+    """Call `make` with the name of `to`, or with names from `generate` until one is not taken.
+
+    `generate` is the project's own function, one name a second; ``None``: the engine makes the name. What the
+    receipt says was skipped comes on top of the `warnings`.
+    """
+    attempts = 1
+    while True:
+        name = to.name if to.name is not None or generate is None else generate()
+        try:
+            receipt = make(name)
+        except BackupExistsError:
+            # The engine waits by itself with names that it generates, and a name of -o is final.
+            if name == to.name or attempts == NAME_ATTEMPTS:
+                raise
+            attempts += 1
+            time.sleep(1 - time.time() % 1)
+        else:
+            skipped = list_skipped("not stored, or not whole", receipt.skipped)
+            return Stored(
+                receipt=receipt,
+                label=to.path or receipt.name,
+                compression=compression,
+                warnings=(*warnings, *skipped),
+            )
+
+
+def count_files(count: int) -> str:
+    """Return ``1 file``, ``1,024 files``."""
+    return f"{count:,} file{'' if count == 1 else 's'}"
+
+
+def list_skipped(what: str, skipped: _engine.Skipped) -> tuple[str, ...]:
+    """Return one text, `what` befell how many and which; nothing if there are none."""
+    if not skipped.count:
+        return ()
+    lines = [f"{skipped.count:,} {what}:", *(f"  {name}" for name in skipped.names)]
+    if skipped.count > len(skipped.names):
+        lines.append(f"  and {skipped.count - len(skipped.names):,} more")
+    return ("\n".join(lines),)
+
+
+def _in_storage(filename: str | None, settings: Settings) -> Destination:
+    storage = backup_storage(settings)
+    store = local_store(storage, settings)
+    if not filename:
+        return Destination(store=store, name=None, replace=False, path=None)
+    try:
+        name = storage.get_available_name(filename)
+        return Destination(store=store, name=name, replace=storage.exists(name), path=None)
+    except SuspiciousFileOperation as error:
+        message = f"cannot use `{filename}` as a name in the storage: {error}"
+        raise ConfigurationError(message, subject=filename) from error
+
+
+def _local_file(path: str, settings: Settings) -> Destination:
+    if "://" in path:
+        message = f"cannot write to `{path}`: URLs are not supported yet"
+        raise UnsupportedError(message, subject=path, hint="-O/--output-path takes the path of a local file")
+    # A link stays: it is the file behind it that is replaced.
+    file, found = local_file(path)
+    if path.endswith("/") or (found and not stat.S_ISREG(found.st_mode)):
+        message = f"cannot write to `{path}`: it is a folder or a device, and no file"
+        raise ConfigurationError(message, subject=path, hint="-O/--output-path takes the path of a file")
+    if not found and not file.parent.is_dir():
+        message = f"cannot write to `{path}`: there is no folder `{file.parent}`"
+        raise ConfigurationError(message, subject=path)
+    alias = _alias_of(file, settings)
+    if alias:
+        message = f"cannot write to `{path}`: it is the database `{alias}` itself"
+        raise RefusedError(message, subject=path)
+    return Destination(store=folder_store(file.parent), name=file.name, replace=True, path=path)
+
+
+def _alias_of(file: Path, settings: Settings) -> str | None:
+    for alias in settings.aliases:
+        with suppress(DbbackupError):  # other engines have no file
+            target = Path(os.path.realpath(get_connector(alias, settings).target))
+            if file.parent == target.parent and file.name.removeprefix(target.name) in _OWN_ENDINGS:
+                return alias
+    return None

@@ -1,0 +1,79 @@
+"""Delete old backups of one database, or of the media."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dbbackup import _engine
+from dbbackup.conf import Settings, load_callable
+from dbbackup.exceptions import BusyError, ConfigurationError
+from dbbackup.storage import backup_storage, local_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOCK_TIMEOUT_SECONDS = 10
+"""How long cleaning waits for others who clean, which takes milliseconds, or who restore."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneRequest:
+    """Whose backups are cleaned up, and how many stay. Nothing else is touched."""
+
+    naming: _engine.Naming
+    kind: _engine.Kind
+    alias: str
+    database: str
+    servername: str
+    keep: int
+    made: str
+    """The backup that the same command has just made: never deleted. On a host whose clock is behind, it is
+    the oldest by its date."""
+
+
+def prune(request: PruneRequest, settings: Settings) -> _engine.Pruned:
+    """Delete the backups of exactly this alias, kind and server beyond those that stay.
+
+    It is the project's storage that is cleaned, wherever the backup before went. While somebody else holds
+    the storage's lock it waits, up to `LOCK_TIMEOUT_SECONDS`: backups are often scheduled for one moment.
+
+    Raises:
+        BusyError: The lock was not free in time.
+        DbbackupError: It failed; what was deleted by then is gone.
+
+    """
+    store = local_store(backup_storage(settings), settings)
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    while True:
+        try:
+            return _engine.prune(
+                store,
+                naming=request.naming,
+                kind=request.kind,
+                alias=request.alias,
+                database=request.database,
+                servername=request.servername,
+                keep=request.keep,
+                keep_filter=_keep_filter(settings, request.made),
+            )
+        except BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _keep_filter(settings: Settings, made: str) -> Callable[[str], object]:
+    value = settings.cleanup_keep_filter
+    keep = load_callable("CLEANUP_KEEP_FILTER", value) if value else None
+
+    def keep_or_explain(name: str) -> object:
+        try:
+            return name == made or (keep is not None and keep(name))
+        except Exception as error:
+            subject = "DBBACKUP_CLEANUP_KEEP_FILTER"
+            message = f"`{subject}` failed for `{name}`: {type(error).__name__}: {error}"
+            raise ConfigurationError(message, subject=subject) from error
+
+    return keep_or_explain

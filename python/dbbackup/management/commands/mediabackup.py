@@ -1,0 +1,82 @@
+"""``manage.py mediabackup``."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from dbbackup._media import MEDIA, plan_media_backup, run_media_backup
+from dbbackup._prune import prune
+from dbbackup.conf import get_settings
+from dbbackup.exceptions import DbbackupError
+from dbbackup.management.commands._base import (
+    FINISHED_WITH_WARNINGS,
+    DbbackupCommand,
+    add_output_arguments,
+)
+
+
+class Command(DbbackupCommand):
+    """Back up the media files."""
+
+    help = "Back up the media files to the `dbbackup` storage: one tar file."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the options."""
+        super().add_arguments(parser)
+        add_output_arguments(parser)
+        parser.add_argument(
+            "--exclude",
+            action="append",
+            default=[],
+            metavar="PATTERN",
+            help="Leave out what matches, as a line of a .gitignore does; on top of DBBACKUP_MEDIA_EXCLUDE. "
+            "May be given several times.",
+        )
+        parser.add_argument(
+            "--readers",
+            type=int,
+            default=1,
+            metavar="N",
+            help="Small files that are read at once; more help where each takes its time, as over a network.",
+        )
+
+    def handle(
+        self,
+        *_args: Any,
+        servername: str | None,
+        compress: bool,
+        output_filename: str | None,
+        output_path: str | None,
+        exclude: list[str],
+        readers: int,
+        clean: bool,
+        quiet: bool,
+        verbosity: int,
+        **_options: Any,
+    ) -> None:
+        """Back up the folder; what cannot be read is named at the end."""
+        with self.failures_as_command_errors():
+            verbosity = 0 if quiet else verbosity
+            settings = get_settings()
+            request = plan_media_backup(
+                settings,
+                servername=servername,
+                compress=compress,
+                exclude=exclude,
+                readers=readers,
+                filename=output_filename,
+                path=output_path,
+            )
+            with self.progress_bar(MEDIA, verbosity) as progress:
+                stored = run_media_backup(request, settings, progress=progress)
+            self.tell_stored(MEDIA, stored, verbosity)
+            warnings = "\n".join(f"{MEDIA}: {warning}" for warning in stored.warnings)
+            if clean:
+                try:
+                    pruned = prune(request.cleaning(settings, made=stored.receipt.name), settings)
+                except DbbackupError:
+                    self.stderr.write(warnings, ending="\n" if warnings else "")
+                    raise
+                self.tell_pruned(MEDIA, pruned, verbosity)
+            if warnings:
+                raise CommandError(warnings, returncode=FINISHED_WITH_WARNINGS)
