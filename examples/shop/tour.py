@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""The demonstration: a shop is backed up, damaged and restored, and every row is compared.
+"""The demonstration: a shop is backed up, damaged and restored, and every row and file is compared.
 
 `make demo` runs it. The project is copied into the folder `demo/`, which is made anew each time and can be
 played with afterwards. Each command is shown as it is run; the exit status is 1 as soon as something is not
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from dbbackup._units import human_bytes
+
 from fingerprint import Fingerprint, fingerprint
 
 SOURCE = Path(__file__).resolve().parent
@@ -20,11 +21,13 @@ DEMO = SOURCE.parent.parent / "demo"
 CORRUPT = 6
 """dbbackup's exit status for a backup that is damaged (docs/reference/exit-codes.md)."""
 
+SLIP = 'rm -r media/invoices && echo oops > "media/photos/photo 1.jpg"'
 ACCIDENT = "from shop.models import Order; Order.objects.filter(status='paid').delete()"
 
 TRY_NEXT = """
   cd demo && . ../.venv/bin/activate
   python manage.py dbrestore                  # asks before it replaces anything
+  python manage.py mediarestore --into look   # the files, into another folder
   python manage.py dbbackup -z --clean        # keeps the newest 10
   gunzip -c backups/{packed} > plain.sqlite3
   python fingerprint.py plain.sqlite3         # a backup is a plain SQLite file
@@ -68,10 +71,10 @@ class Tour:
         self.say(f"-> {text}", "32")
 
     def compare(self, name: str, expected: Fingerprint) -> None:
-        """Read every row of a database in the folder; they must be the expected ones."""
+        """Read every row of a database, or every file of a folder; they must be the expected ones."""
         self.run(f"python fingerprint.py {name}")
         if fingerprint(self.folder / name) != expected:
-            problem = f"the rows of `{name}` are not those that were backed up"
+            problem = f"`{name}` is not what was backed up"
             raise BrokenPromiseError(problem)
 
     def backups(self, ending: str) -> list[str]:
@@ -130,6 +133,22 @@ def tell(tour: Tour) -> None:
     tour.compare("shop.sqlite3", before)
     tour.means(f"exit status {CORRUPT} says that the backup is damaged; the database was not touched")
 
+    tour.step("The shop's files: backed up, lost, brought back")
+    media = tour.folder / "media"
+    tour.run("python fingerprint.py media")
+    files = fingerprint(media)
+    tour.run("python manage.py mediabackup -z")
+    tour.run(SLIP)
+    tour.run("python fingerprint.py media")
+    if fingerprint(media) == files:
+        raise BrokenPromiseError("the files were not changed")
+    tour.run("python manage.py mediarestore --replace --dry-run")
+    tour.run("python manage.py mediarestore --replace --noinput")
+    tour.compare("media", files)
+    tour.means(
+        "the dry run said what would happen; each file was then written whole, and only where it had to be"
+    )
+
     tour.step("The same without Django, for any application")
     tour.run("dbbackup backup sqlite:///shop.sqlite3 --to vault")
     tour.run("dbbackup list vault")
@@ -139,7 +158,7 @@ def tell(tour: Tour) -> None:
     tour.means("one command backs up, one proves it, one brings it back")
 
     tour.say("")
-    tour.say("Everything came back, row by row. The project is in demo/. Try next:", "1")
+    tour.say("Everything came back, row by row and file by file. The project is in demo/. Try next:", "1")
     tour.say(TRY_NEXT.format(packed=packed))
 
 
