@@ -137,12 +137,17 @@ fn count_members(plain: &mut dyn Read) -> Result<MediaContent> {
     while let Some(member) = archive.next()? {
         match member.kind {
             Kind::File => content.files += 1,
-            Kind::Folder => content.folders += 1,
+            Kind::Folder if !is_root(&member.path) => content.folders += 1,
             _ => {}
         }
-        content.bytes += member.bytes;
+        content.bytes = content.bytes.saturating_add(member.bytes);
     }
     Ok(content)
+}
+
+/// Whether a path is that of the folder itself: `.`, `./`.
+fn is_root(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/').all(|part| matches!(part, b"" | b"."))
 }
 
 /// A stored backup and what its manifest says of it.

@@ -8,52 +8,8 @@ use dbbackup::source::media::MediaTarget;
 use fs_err as fs;
 use tar::{EntryType, Header};
 
+use crate::archive::Archive;
 use crate::world::{World, changes, names};
-
-/// An archive, member by member, as no honest tool would write it.
-#[derive(Default)]
-struct Archive(Vec<u8>);
-
-impl Archive {
-    fn member(mut self, kind: EntryType, path: &str, content: &[u8]) -> Self {
-        let mut header = Header::new_gnu();
-        header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
-        header.set_entry_type(kind);
-        header.set_mode(0o644);
-        header.set_size(content.len() as u64);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(1);
-        self.raw(header, content);
-        self
-    }
-
-    fn link(mut self, kind: EntryType, path: &str, to: &str) -> Self {
-        let mut header = Header::new_gnu();
-        header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
-        header.set_entry_type(kind);
-        header.set_link_name_literal(to).unwrap();
-        header.set_size(0);
-        self.raw(header, b"");
-        self
-    }
-
-    fn raw(&mut self, mut header: Header, content: &[u8]) {
-        header.set_cksum();
-        self.0.extend_from_slice(header.as_bytes());
-        self.0.extend_from_slice(content);
-        self.0.resize(self.0.len().next_multiple_of(512), 0);
-    }
-
-    fn file(self, path: &str, content: &[u8]) -> Self {
-        self.member(EntryType::Regular, path, content)
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        self.0.resize(self.0.len() + 1024, 0);
-        self.0
-    }
-}
 
 #[test]
 fn what_may_not_be_written_is_left_out_and_counted_and_the_rest_restored() {

@@ -136,26 +136,43 @@ pub(super) struct Block {
 pub(super) fn read(block: &[u8; BLOCK_BYTES]) -> Result<Block> {
     let header = Header::from_byte_slice(block).clone();
     // The sum of all bytes, with blanks in place of the sum (POSIX.1-2017, pax, `chksum`).
-    let (before, field, after) = (&block[..148], 8 * u32::from(b' '), &block[156..]);
-    let sum = before.iter().chain(after).map(|&byte| u32::from(byte)).sum::<u32>() + field;
-    if header.cksum().ok() != Some(sum) {
+    let (before, field, after) = (&block[..148], 8 * i64::from(b' '), &block[156..]);
+    let sum = before.iter().chain(after).map(|&byte| i64::from(byte)).sum::<i64>() + field;
+    if number(&header.as_old().cksum) != Some(sum) {
         return Err(damaged("a header's checksum is wrong"));
     }
     let kind = header.entry_type();
     let stored_bytes = match kind {
         // Some tars write the size of the file that is linked to, and none of its bytes; GNU tar reads them so.
         EntryType::Link => 0,
-        _ => header.entry_size().map_err(|_| damaged("a header has no size"))?,
+        _ => number(&header.as_old().size)
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            .ok_or_else(|| damaged("a header has no size"))?,
     };
     require_possible(stored_bytes)?;
     Ok(Block { header, kind, stored_bytes })
 }
 
+/// Reads a number: octal digits between blanks, or GNU's binary form, negative too; nothing at all is 0.
+fn number(field: &[u8]) -> Option<i64> {
+    if field[0] & 0x80 != 0 {
+        let is_negative = field[0] & 0x40 != 0;
+        let first = if is_negative { i128::from(field[0]) - 0x100 } else { i128::from(field[0] & 0x7f) };
+        let value = field[1..].iter().fold(first, |value, &byte| (value << 8) | i128::from(byte));
+        return i64::try_from(value).ok();
+    }
+    let digits = field.split(|&byte| byte == 0).next().unwrap_or_default().trim_ascii();
+    digits.iter().try_fold(0_i64, |value, &digit| match digit {
+        b'0'..=b'7' => value.checked_mul(8)?.checked_add(i64::from(digit - b'0')),
+        _ => None,
+    })
+}
+
 impl Block {
     /// Returns the member as the block describes it.
     pub(super) fn member(&self) -> Member {
-        let header = &self.header;
-        let path = header.path_bytes().into_owned();
+        let fields = self.header.as_old();
+        let path = self.path();
         let kind = match self.kind {
             // In V7's format, which knows no folders, a slash makes one.
             EntryType::Regular if path.ends_with(b"/") => Kind::Folder,
@@ -167,17 +184,34 @@ impl Block {
             other if other.as_byte() == b'D' => Kind::Folder,
             other => Kind::Unknown(other.as_byte()),
         };
-        let seconds =
-            header.mtime().ok().filter(|&seconds| seconds > 0).and_then(|seconds| i64::try_from(seconds).ok());
+        let real_bytes = || self.header.as_gnu().and_then(|gnu| u64::try_from(number(&gnu.realsize)?).ok());
+        let bytes = match self.kind {
+            EntryType::GNUSparse => real_bytes().unwrap_or(self.stored_bytes),
+            _ => self.stored_bytes,
+        };
+        let positive = |field: &[u8]| number(field).and_then(|number| u64::try_from(number).ok());
         Member {
             path,
             kind,
-            bytes: if kind == Kind::File { header.size().unwrap_or(self.stored_bytes) } else { 0 },
-            mode: header.mode().unwrap_or(0o644) & 0o7777,
-            uid: header.uid().unwrap_or(0),
-            gid: header.gid().unwrap_or(0),
-            modified: seconds.map(|seconds| Moment { seconds, nanoseconds: 0 }),
+            bytes: if kind == Kind::File { bytes } else { 0 },
+            mode: u32::try_from(positive(&fields.mode).unwrap_or(0o644) & 0o7777).unwrap_or(0o644),
+            uid: positive(&fields.uid).unwrap_or(0),
+            gid: positive(&fields.gid).unwrap_or(0),
+            modified: number(&fields.mtime)
+                .filter(|&seconds| seconds != 0)
+                .map(|seconds| Moment { seconds, nanoseconds: 0 }),
         }
+    }
+
+    /// Joins the two fields that ustar has for a path. The crate asks for a version, which some tars do not write.
+    fn path(&self) -> Vec<u8> {
+        let block = self.header.as_bytes();
+        let text = |field: &[u8]| field.split(|&byte| byte == 0).next().unwrap_or_default().to_vec();
+        let (name, prefix) = (text(&block[..100]), text(&block[345..500]));
+        if &block[257..263] == b"ustar\0" && !prefix.is_empty() {
+            return [&prefix[..], b"/", &name].concat();
+        }
+        name
     }
 
     /// Returns the sparse map of GNU's own format, and whether another block of it follows.

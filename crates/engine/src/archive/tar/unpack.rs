@@ -22,8 +22,8 @@ pub(crate) struct Unpack<R> {
     map: Map,
     /// How far the newest member was read, holes included.
     at: u64,
-    /// Records of a global pax header, for all members that follow.
-    global: Vec<u8>,
+    /// Records of global pax headers, for all members that follow: those that count.
+    global: Vec<(Vec<u8>, Vec<u8>)>,
     /// Nothing was read yet.
     is_fresh: bool,
 }
@@ -63,7 +63,10 @@ impl<R: Read> Unpack<R> {
             match block.kind {
                 EntryType::XHeader => extensions.records = self.extension(&block)?,
                 other if other.as_byte() == b'X' => extensions.records = self.extension(&block)?,
-                EntryType::XGlobalHeader => self.global = self.extension(&block)?,
+                EntryType::XGlobalHeader => {
+                    let records = self.extension(&block)?;
+                    self.take_global(&records)?;
+                }
                 EntryType::GNULongName => extensions.long_name = Some(self.extension(&block)?),
                 // The names of links, and of volumes.
                 EntryType::GNULongLink => drop(self.extension(&block)?),
@@ -107,11 +110,13 @@ impl<R: Read> Unpack<R> {
         }
         let (mut stored_bytes, mut records) = (block.stored_bytes, sparse::Records::default());
         let mut sparse_name = None;
-        let global = std::mem::take(&mut self.global);
-        for (key, value) in pax::read(&global)?.into_iter().chain(pax::read(&extensions.records)?) {
+        let local = pax::read(&extensions.records)?;
+        // An empty value takes an earlier one back, a global one too.
+        let stands = |key: &[u8]| !local.iter().any(|(known, _)| *known == key);
+        let global = self.global.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
+        for (key, value) in global.filter(|(key, _)| stands(key)).chain(local.iter().copied()) {
             let number = || std::str::from_utf8(value).ok().and_then(|text| text.parse::<u64>().ok());
             match key {
-                // An empty value takes an earlier one back.
                 _ if value.is_empty() => {}
                 b"path" => member.path = value.to_vec(),
                 b"GNU.sparse.name" => sparse_name = Some(value.to_vec()),
@@ -123,7 +128,6 @@ impl<R: Read> Unpack<R> {
                 _ => records.take(key, value)?,
             }
         }
-        self.global = global;
         member.path = sparse_name.unwrap_or(member.path);
         if block.kind == EntryType::Link {
             stored_bytes = 0;
@@ -133,6 +137,17 @@ impl<R: Read> Unpack<R> {
         self.map = if member.kind == Kind::File { self.map(block, &records)? } else { Map::default() };
         member.bytes = self.map.bytes;
         Ok(member)
+    }
+
+    /// Takes what a global header says of every member: later ones override.
+    fn take_global(&mut self, records: &[u8]) -> Result<()> {
+        for (key, value) in pax::read(records)?.into_iter().filter(|(key, _)| GLOBAL_KEYS.contains(key)) {
+            self.global.retain(|(known, _)| known != key);
+            if !value.is_empty() {
+                self.global.push((key.to_vec(), value.to_vec()));
+            }
+        }
+        Ok(())
     }
 
     /// Returns which pieces of the file are stored; reads a map that stands before the content.
@@ -226,6 +241,9 @@ struct Extensions {
     records: Vec<u8>,
     long_name: Option<Vec<u8>>,
 }
+
+/// What can be the same for every member.
+const GLOBAL_KEYS: [&[u8]; 3] = [b"uid", b"gid", b"mtime"];
 
 fn whole(bytes: u64) -> u64 {
     bytes + padding(bytes)

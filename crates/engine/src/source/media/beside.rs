@@ -1,179 +1,216 @@
 //! Files written beside their places, and moved there together once they are on the disk.
 
-use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Seek as _, Write as _};
-use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::mem::take;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::rc::Rc;
 
-use fs_err as fs;
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, Uid, chmodat, fchmod, fchown, futimens,
-    openat, renameat, renameat_with, syncfs, unlinkat, utimensat,
+    AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, linkat, openat, renameat, renameat_with, statat, syncfs,
+    unlinkat,
 };
 use rustix::io::Errno;
 
-use super::tree::{Tree, path};
-use crate::archive::tar::{Member, Moment};
+use super::attributes::Attributes;
+use super::remembered::{Became, Key};
+use super::tree::Level;
 use crate::lock::own_name;
 
 /// Everything that was written and has not got its name yet.
 ///
-/// A name never stands for content that a power loss could take: the file system is synced before a batch is
+/// A name never stands for content that a power loss could take: the file systems are synced before a batch is
 /// renamed. One sync for many files costs what one costs.
 pub(super) struct Beside {
-    /// How our files in this folder's tree start; nobody else's do.
+    /// How the names of our files start: the folder's, so that the next restore into it knows them, then this run's.
     prefix: String,
+    run: String,
     count: u64,
-    due: VecDeque<Due>,
+    due: Vec<Due>,
     due_bytes: u64,
+    /// Folders that are held open for what is due.
+    due_folders: usize,
     settled: u64,
-    is_root_user: bool,
+    /// Files and folders that did not get all of their owner, rights and time.
+    incomplete: u64,
 }
 
 /// What is left to do, in order.
 enum Due {
-    File { temporary: PathBuf, place: PathBuf, replaces: bool },
-    Folder { place: PathBuf, member: Member },
+    File { folder: Rc<OwnedFd>, device: u64, temporary: String, file: Named },
+    Folder { folder: Rc<OwnedFd>, device: u64, attributes: Attributes },
+}
+
+/// What a file that is due will be.
+pub(super) struct Named {
+    pub(super) name: Vec<u8>,
+    /// What its path is remembered by.
+    pub(super) key: Key,
+    pub(super) became: Became,
+    pub(super) bytes: u64,
+    /// Whether a file of that name gives way.
+    pub(super) replaces: bool,
 }
 
 /// A file being written beside its place.
 pub(super) struct Written {
     file: std::fs::File,
-    temporary: PathBuf,
+    folder: Rc<OwnedFd>,
+    device: u64,
+    temporary: String,
     at: u64,
     /// Zeros that were left out: the file gets its length at the end.
     ends_in_hole: bool,
 }
 
 /// Why a file did not get its name.
-pub(super) enum Renamed {
+pub(super) enum Without {
     /// Somebody else made a file of that name meanwhile.
-    Exists,
-    /// A folder of that name is there.
-    Folder,
+    Kept,
+    /// Something else: in words.
+    LeftOut(String),
 }
 
 impl Beside {
-    /// `root` is the folder that is restored into.
+    /// `root` is the folder that is restored into, without links.
     pub(super) fn new(root: &Path) -> Self {
         Self {
             prefix: own_name("file", root.as_os_str().as_encoded_bytes()),
+            run: letters(RandomState::new().hash_one(std::process::id())),
             count: 0,
-            due: VecDeque::new(),
+            due: Vec::new(),
             due_bytes: 0,
+            due_folders: 0,
             settled: 0,
-            is_root_user: rustix::process::geteuid().is_root(),
+            incomplete: 0,
         }
     }
 
-    /// Removes what a killed restore into the same root left in a folder.
-    pub(super) fn sweep(&self, folder: &Path) {
-        let Ok(entries) = fs::read_dir(folder) else { return };
+    /// Removes what killed restores into the same root left in a folder. Only for who holds the root's lock: others'
+    /// files may be in use.
+    pub(super) fn sweep(&self, folder: BorrowedFd<'_>) {
+        let Ok(entries) = Dir::read_from(folder) else { return };
         for entry in entries.flatten() {
-            if entry.file_name().as_encoded_bytes().starts_with(self.prefix.as_bytes()) {
-                let _kept_for_the_next = fs::remove_file(entry.path());
+            let name = entry.file_name().to_bytes();
+            let rest = name.strip_prefix(self.prefix.as_bytes()).and_then(|rest| rest.strip_prefix(b"-"));
+            if rest.is_some_and(|rest| !rest.starts_with(self.run.as_bytes())) {
+                let _kept_for_the_next = unlinkat(folder, entry.file_name(), AtFlags::empty());
             }
         }
     }
 
-    /// Makes an empty file, for its owner only, in the folder that `tree` is in, which has the path `folder`.
-    pub(super) fn create(&mut self, tree: &Tree, folder: &[&[u8]]) -> io::Result<Written> {
+    /// Makes an empty file, for its owner only.
+    pub(super) fn create(&mut self, into: &Level) -> io::Result<Written> {
         self.count += 1;
-        let letters = self.count.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let letters: String = letters.map(|nibble| char::from(b'a' + nibble)).collect();
-        let name = format!("{}-{}", self.prefix, letters.trim_start_matches('a'));
+        let temporary = format!("{}-{}{}", self.prefix, self.run, letters(self.count));
+        let folder = Rc::clone(into.folder.as_ref().ok_or(io::ErrorKind::NotFound)?);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let into = tree.folder().ok_or(io::ErrorKind::NotFound)?;
-        let file = openat(into, &name, flags, Mode::RUSR | Mode::WUSR)?;
-        Ok(Written { file: file.into(), temporary: path(folder).join(name), at: 0, ends_in_hole: false })
+        let file = openat(&folder, &temporary, flags, Mode::RUSR | Mode::WUSR)?;
+        Ok(Written { file: file.into(), folder, device: into.device, temporary, at: 0, ends_in_hole: false })
     }
 
-    /// Gives a file its times and rights; its name is due.
-    pub(super) fn due(
-        &mut self,
-        written: Written,
-        tree: &Tree,
-        member: &Member,
-        place: PathBuf,
-        replaces: bool,
-    ) -> io::Result<()> {
-        if let Err(error) = self.complete(&written, tree, member) {
-            Self::discard(&written, tree);
-            return Err(error);
+    /// Gives a file its length, owner, rights and time; its name is due.
+    pub(super) fn due(&mut self, written: Written, attributes: Attributes, file: Named) -> io::Result<()> {
+        match written.complete(attributes) {
+            Ok(is_complete) => self.incomplete += u64::from(!is_complete),
+            Err(error) => {
+                written.discard();
+                return Err(error);
+            }
         }
-        self.due_bytes += written.at;
-        self.due.push_back(Due::File { temporary: written.temporary, place, replaces });
+        let Written { folder, device, temporary, at, .. } = written;
+        self.due_bytes += at;
+        self.push(Due::File { folder, device, temporary, file });
         Ok(())
     }
 
-    fn complete(&self, written: &Written, tree: &Tree, member: &Member) -> io::Result<()> {
-        let Written { file, at, ends_in_hole, .. } = written;
-        if *ends_in_hole {
-            file.set_len(*at)?;
-        }
-        if self.is_root_user {
-            let (owner, group) = owner(member);
-            fchown(file, owner, group)?;
-        }
-        fchmod(file, mode(member))?;
-        if let Some(at) = member.modified {
-            futimens(file, &times(at))?;
-        }
-        if !tree.is_on_roots_device() {
-            file.sync_all()?;
+    /// Drops a file that is due, as another member has its name.
+    pub(super) fn withdraw(&mut self, key: Key) -> Option<Named> {
+        let at = self.due.iter().position(|due| matches!(due, Due::File { file, .. } if file.key == key))?;
+        let Due::File { folder, temporary, file, .. } = self.due.remove(at) else { return None };
+        unlink(&folder, &temporary);
+        Some(file)
+    }
+
+    /// Gives a new folder its owner and rights at once; its time is due when all that goes into it is there.
+    pub(super) fn open_folder(&mut self, level: &mut Level, attributes: Attributes) -> io::Result<()> {
+        if let Some(folder) = &level.folder {
+            self.incomplete += u64::from(!attributes.open_folder(&**folder)?);
+            level.attributes = Some(attributes);
         }
         Ok(())
     }
 
-    /// Gives a new folder its rights at once, as far as we can still write there; its times are due when all that
-    /// goes into it is there.
-    pub(super) fn open_folder(&self, folder: BorrowedFd<'_>, member: &Member) -> io::Result<()> {
-        if self.is_root_user {
-            let (owner, group) = owner(member);
-            fchown(folder, owner, group)?;
+    /// Nothing more goes into a folder.
+    pub(super) fn close_folder(&mut self, level: Level) {
+        if let (Some(folder), Some(attributes)) = (level.folder, level.attributes) {
+            self.push(Due::Folder { folder, device: level.device, attributes });
         }
-        Ok(fchmod(folder, mode(member) | Mode::RWXU)?)
     }
 
-    /// Nothing more goes into a new folder.
-    pub(super) fn close_folder(&mut self, place: PathBuf, member: Member) {
-        self.due.push_back(Due::Folder { place, member });
-    }
-
-    /// Removes a file that nobody needs after all.
-    pub(super) fn discard(written: &Written, tree: &Tree) {
-        if let Some(root) = tree.root() {
-            let _swept_by_the_next = unlinkat(root, &written.temporary, AtFlags::empty());
-        }
+    fn push(&mut self, due: Due) {
+        let is_other = self.due.last().is_none_or(|last| !Rc::ptr_eq(last.folder(), due.folder()));
+        self.due_folders += usize::from(is_other);
+        self.due.push(due);
     }
 
     /// Whether it is time for [`Beside::settle`].
     pub(super) fn is_full(&self) -> bool {
-        self.due.len() >= BATCH_FILES || self.due_bytes >= BATCH_BYTES
+        self.due.len() >= BATCH_FILES || self.due_bytes >= BATCH_BYTES || self.due_folders >= BATCH_FOLDERS
     }
 
     /// Syncs what was written and gives each file its name; returns those that could not get theirs.
-    pub(super) fn settle(&mut self, tree: &Tree) -> io::Result<Vec<(PathBuf, Renamed)>> {
+    ///
+    /// # Errors
+    ///
+    /// Those of the disk; what is still due then is dropped by [`Beside::abandon`].
+    pub(super) fn settle(&mut self) -> io::Result<Vec<(Named, Without)>> {
+        let folders = self.one_of_each_device();
+        sync(&folders)?;
         let mut without = Vec::new();
-        let Some(root) = tree.root().filter(|_| !self.due.is_empty()) else { return Ok(without) };
-        syncfs(root)?;
-        while let Some(due) = self.due.front() {
-            match due {
-                Due::File { temporary, place, replaces } => match rename(root, temporary, place, *replaces)? {
-                    None => self.settled += 1,
-                    Some(why) => {
-                        let _swept_by_the_next = unlinkat(root, temporary, AtFlags::empty());
-                        without.push((place.clone(), why));
+        let mut due = take(&mut self.due).into_iter();
+        for next in due.by_ref() {
+            let result = match next {
+                Due::File { folder, temporary, file, .. } => match rename(&folder, &temporary, &file) {
+                    Ok(None) => {
+                        self.settled += 1;
+                        Ok(())
+                    }
+                    Ok(Some(why)) => {
+                        unlink(&folder, &temporary);
+                        without.push((file, why));
+                        Ok(())
+                    }
+                    Err(error) => {
+                        unlink(&folder, &temporary);
+                        Err(error)
                     }
                 },
-                Due::Folder { place, member } => finish_folder(root, place, member)?,
+                Due::Folder { folder, attributes, .. } => attributes.close_folder(&*folder).map(|is_complete| {
+                    self.incomplete += u64::from(!is_complete);
+                }),
+            };
+            if let Err(error) = result {
+                self.due = due.collect();
+                return Err(error);
             }
-            self.due.pop_front();
         }
-        self.due_bytes = 0;
+        (self.due_bytes, self.due_folders) = (0, 0);
         // The names, too.
-        syncfs(root)?;
+        sync(&folders)?;
         Ok(without)
+    }
+
+    /// Returns a folder on each file system that something is due on.
+    fn one_of_each_device(&self) -> Vec<(u64, Rc<OwnedFd>)> {
+        let mut folders: Vec<(u64, Rc<OwnedFd>)> = Vec::new();
+        for due in &self.due {
+            if folders.iter().all(|(device, _)| *device != due.device()) {
+                folders.push((due.device(), Rc::clone(due.folder())));
+            }
+        }
+        folders
     }
 
     /// Returns how many files have their names.
@@ -181,14 +218,30 @@ impl Beside {
         self.settled
     }
 
+    /// Returns how many files and folders did not get all of their owner, rights and time.
+    pub(super) fn incomplete(&self) -> u64 {
+        self.incomplete
+    }
+
     /// Removes what has no name yet.
-    pub(super) fn abandon(&mut self, tree: &Tree) {
-        let Some(root) = tree.root() else { return };
+    pub(super) fn abandon(&mut self) {
         for due in self.due.drain(..) {
-            if let Due::File { temporary, .. } = due {
-                let _swept_by_the_next = unlinkat(root, temporary, AtFlags::empty());
+            if let Due::File { folder, temporary, .. } = due {
+                unlink(&folder, &temporary);
             }
         }
+    }
+}
+
+impl Due {
+    fn folder(&self) -> &Rc<OwnedFd> {
+        let (Self::File { folder, .. } | Self::Folder { folder, .. }) = self;
+        folder
+    }
+
+    fn device(&self) -> u64 {
+        let (Self::File { device, .. } | Self::Folder { device, .. }) = self;
+        *device
     }
 }
 
@@ -213,6 +266,18 @@ impl Written {
         self.ends_in_hole = true;
         self.file.seek(io::SeekFrom::Start(self.at)).map(drop)
     }
+
+    /// Removes a file that nobody needs after all.
+    pub(super) fn discard(self) {
+        unlink(&self.folder, &self.temporary);
+    }
+
+    fn complete(&self, attributes: Attributes) -> io::Result<bool> {
+        if self.ends_in_hole {
+            self.file.set_len(self.at)?;
+        }
+        attributes.apply(self.file.as_fd())
+    }
 }
 
 /// Returns how many of these bytes a disk has to hold.
@@ -225,55 +290,64 @@ fn is_zero(part: &[u8]) -> bool {
     part[0] == 0 && part[..part.len() - 1] == part[1..]
 }
 
-fn rename(root: BorrowedFd<'_>, temporary: &Path, place: &Path, replaces: bool) -> io::Result<Option<Renamed>> {
-    let result = if replaces {
-        renameat(root, temporary, root, place)
-    } else {
-        match renameat_with(root, temporary, root, place, RenameFlags::NOREPLACE) {
-            // A file system without it (NFS): a link is refused where something is.
-            Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::linkat(root, temporary, root, place, AtFlags::empty())
-                .and_then(|()| unlinkat(root, temporary, AtFlags::empty())),
-            result => result,
-        }
+fn sync(folders: &[(u64, Rc<OwnedFd>)]) -> io::Result<()> {
+    folders.iter().try_for_each(|(_, folder)| Ok(syncfs(folder)?))
+}
+
+fn unlink(folder: &OwnedFd, temporary: &str) {
+    let _swept_by_the_next = unlinkat(folder, temporary, AtFlags::empty());
+}
+
+/// Gives a file its name. What stands in the way of this one is its own matter; an error is the disk's.
+fn rename(folder: &OwnedFd, temporary: &str, file: &Named) -> io::Result<Option<Without>> {
+    let name = file.name.as_slice();
+    let result =
+        if file.replaces { renameat(folder, temporary, folder, name) } else { rename_new(folder, temporary, name) };
+    let is_folder = || {
+        let there = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+        there.is_ok_and(|there| FileType::from_raw_mode(there.st_mode) == FileType::Directory)
     };
+    let left_out = |why: &str| Ok(Some(Without::LeftOut(why.to_owned())));
     match result {
         Ok(()) => Ok(None),
-        Err(Errno::EXIST) => Ok(Some(Renamed::Exists)),
-        Err(Errno::ISDIR | Errno::NOTEMPTY) => Ok(Some(Renamed::Folder)),
+        Err(Errno::EXIST | Errno::ISDIR | Errno::NOTEMPTY) if is_folder() => left_out("a folder stands there"),
+        Err(Errno::EXIST) => Ok(Some(Without::Kept)),
+        Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => left_out("no right to write there"),
+        Err(Errno::NOENT) => left_out("its folder was removed meanwhile"),
+        Err(Errno::BUSY | Errno::TXTBSY) => left_out("what stands there is in use"),
         Err(error) => Err(error.into()),
     }
 }
 
-fn finish_folder(root: BorrowedFd<'_>, place: &Path, member: &Member) -> io::Result<()> {
-    if let Some(at) = member.modified {
-        utimensat(root, place, &times(at), AtFlags::empty())?;
+/// Renames to a name that is free, by what the file system has for it.
+fn rename_new(folder: &OwnedFd, temporary: &str, name: &[u8]) -> rustix::io::Result<()> {
+    match renameat_with(folder, temporary, folder, name, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+        result => return result,
     }
-    if mode(member) & Mode::RWXU != Mode::RWXU {
-        chmodat(root, place, mode(member), AtFlags::empty())?;
+    match linkat(folder, temporary, folder, name, AtFlags::empty()) {
+        Ok(()) => return unlinkat(folder, temporary, AtFlags::empty()),
+        Err(Errno::PERM | Errno::NOTSUP | Errno::NOSYS | Errno::MLINK) => {}
+        Err(error) => return Err(error),
     }
-    Ok(())
+    match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => renameat(folder, temporary, folder, name),
+        Ok(_) => Err(Errno::EXIST),
+        Err(error) => Err(error),
+    }
 }
 
-/// Without setuid, setgid and sticky: an archive must not bring programs that run as somebody else.
-fn mode(member: &Member) -> Mode {
-    Mode::from_raw_mode(member.mode & 0o777)
-}
-
-fn owner(member: &Member) -> (Option<Uid>, Option<Gid>) {
-    let number = |number: u64| u32::try_from(number).ok().filter(|&number| number != u32::MAX);
-    (number(member.uid).map(Uid::from_raw), number(member.gid).map(Gid::from_raw))
-}
-
-fn times(modified: Moment) -> Timestamps {
-    Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        last_modification: Timespec { tv_sec: modified.seconds, tv_nsec: modified.nanoseconds.into() },
-    }
+/// Sixteen letters: names of ours hold no digits, which others take for dates.
+fn letters(number: u64) -> String {
+    let nibbles = number.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles.map(|nibble| char::from(b'a' + nibble)).collect()
 }
 
 /// Files that get their names together at most.
 const BATCH_FILES: usize = 4096;
 /// Bytes of files that get their names together at most; also what a kill takes back at most.
-const BATCH_BYTES: u64 = 256 * 1024 * 1024;
+pub(super) const BATCH_BYTES: u64 = 256 * 1024 * 1024;
+/// Folders that are held open for a batch at most, of the 1,024 descriptors that a process usually has.
+const BATCH_FOLDERS: usize = 256;
 /// Zeros that are worth a hole: most file systems give room in blocks of 4 KiB, and fewer holes are faster.
 const HOLE_BYTES: usize = 64 * 1024;

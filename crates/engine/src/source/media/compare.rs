@@ -1,10 +1,11 @@
 //! Whether a file that is there has the content of a member, found out while that streams by.
 
 use std::fs::File;
-use std::io::Read as _;
-use std::os::fd::BorrowedFd;
+use std::io::{self, Seek as _};
+use std::os::fd::OwnedFd;
 
-use rustix::fs::{Mode, OFlags, Stat, openat};
+use rustix::fs::{Mode, OFlags, SeekFrom, Stat, openat, seek};
+use rustix::io::Errno;
 
 use crate::archive::tar::Chunk;
 use crate::count::fill;
@@ -18,7 +19,7 @@ pub(super) struct Comparison {
 
 impl Comparison {
     /// Compares with `name` in `folder`, of which `there` is known.
-    pub(super) fn new(folder: Option<BorrowedFd<'_>>, name: &[u8], there: Option<&Stat>, bytes: u64) -> Self {
+    pub(super) fn new(folder: Option<&OwnedFd>, name: &[u8], there: Option<&Stat>, bytes: u64) -> Self {
         let has_length = there.is_some_and(|there| u64::try_from(there.st_size) == Ok(bytes));
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let same = folder.filter(|_| has_length).and_then(|folder| openat(folder, name, flags, Mode::empty()).ok());
@@ -33,18 +34,7 @@ impl Comparison {
                 self.buffer.resize(data.len(), 0);
                 fill(old, &mut self.buffer).is_ok_and(|count| self.buffer[..count] == **data)
             }
-            Chunk::Hole(bytes) => {
-                let mut zeros = old.take(*bytes);
-                let mut left = *bytes;
-                self.buffer.resize(64 * 1024, 0);
-                loop {
-                    match fill(&mut zeros, &mut self.buffer) {
-                        Ok(0) => break left == 0,
-                        Ok(count) if self.buffer[..count].iter().all(|&byte| byte == 0) => left -= count as u64,
-                        _ => break false,
-                    }
-                }
-            }
+            Chunk::Hole(bytes) => is_hole(old, *bytes).unwrap_or(false),
         };
         if !is_same {
             self.same = None;
@@ -55,4 +45,16 @@ impl Comparison {
     pub(super) fn is_same(&self) -> bool {
         self.same.is_some()
     }
+}
+
+/// Whether a file has a hole of so many bytes where it is read, and goes on behind it. Zeros on the disk are another
+/// content: reading terabytes of them is not worth an answer.
+fn is_hole(file: &mut File, bytes: u64) -> io::Result<bool> {
+    let end = file.stream_position()?.saturating_add(bytes);
+    let data = match seek(&*file, SeekFrom::Data(end - bytes)) {
+        Err(Errno::NXIO) => end,
+        result => result?,
+    };
+    file.seek(io::SeekFrom::Start(end))?;
+    Ok(data >= end)
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::num::NonZero;
+use std::path::Path;
 
 use fs_err as fs;
 use serde_json::Map;
@@ -44,7 +45,6 @@ impl Source for MediaSource {
             content: MediaContent::default(),
             skipped: Skipped::default(),
             notes: Vec::new(),
-            twice: 0,
         };
         Ok(Box::new(MediaDump { pack: Pack::new(files), excluded: self.exclude.patterns().to_vec() }))
     }
@@ -73,9 +73,8 @@ impl Dump for MediaDump {
 
     fn finish(self: Box<Self>) -> Result<DumpFacts> {
         let mut files = self.pack.members;
-        if files.twice > 0 {
-            let (count, plural) = (files.twice, if files.twice == 1 { "" } else { "s" });
-            files.notes.push(format!("{count} link{plural} to folders that are stored under their own paths"));
+        if let more @ 1.. = files.content.links.saturating_sub(NOTES as u64) {
+            files.notes.push(format!("{more} more links to folders whose content is stored elsewhere"));
         }
         Ok(DumpFacts {
             source: Map::new(),
@@ -96,8 +95,6 @@ struct Files {
     content: MediaContent,
     skipped: Skipped,
     notes: Vec<String>,
-    /// Links to folders that are stored elsewhere.
-    twice: u64,
 }
 
 struct Newest {
@@ -121,6 +118,9 @@ impl Members for Files {
                 }
                 Step::File(Err(Unreadable(place, why))) | Step::Skipped(place, why) => self.skip(&place, &why),
                 Step::Folder(place) => match place.at.metadata() {
+                    Ok(found) if place.path.as_os_str().is_empty() => {
+                        return Ok(Some(member(Path::new("."), Kind::Folder, &found)));
+                    }
                     Ok(found) => {
                         self.content.folders += 1;
                         return Ok(Some(member(&place.path, Kind::Folder, &found)));
@@ -128,7 +128,7 @@ impl Members for Files {
                     Err(error) => self.skip(&place, &reason(&error)),
                 },
                 Step::Twice(place, real) => {
-                    self.twice += 1;
+                    self.content.links += 1;
                     if self.notes.len() < NOTES {
                         let (link, real) = (place.shown(), shown(real.as_os_str().as_encoded_bytes()));
                         self.notes.push(format!("`{link}` is a link to `{real}`, where its content is stored"));

@@ -9,8 +9,7 @@ use super::pass::{Pass, Plan};
 use super::{MediaTarget, walk::reason};
 use crate::archive::tar::Unpack;
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::lock::{Hold, try_flock};
-use crate::room::require_room;
+use crate::lock::{Hold, LockFile, own_name, try_flock};
 use crate::run::Run;
 use crate::source::{Load, LoadFacts, Target};
 
@@ -19,7 +18,7 @@ impl Target for MediaTarget {
         run.cancel.check()?;
         let root = self.resolve()?;
         let lock = if root.is_dir() { Some(self.lock(&root)?) } else { None };
-        Ok(Box::new(MediaLoad { target: self, root, lock, facts: LoadFacts::default() }))
+        Ok(Box::new(MediaLoad { target: self, is_new: lock.is_none(), root, lock, facts: LoadFacts::default() }))
     }
 }
 
@@ -32,6 +31,12 @@ impl MediaTarget {
                 .subject(self.root.display())
                 .hint("name a folder; one that is missing is made")
         };
+        if self.only.iter().any(String::is_empty) {
+            let message = "cannot restore only a path without a name";
+            return Err(Error::new(ErrorKind::Config, message)
+                .at(Stage::Target)
+                .hint("--only names a file or a folder of the backup; leave it out for all"));
+        }
         match fs::canonicalize(&self.root) {
             Ok(root) if root.is_dir() => Ok(root),
             Ok(_) => Err(refused("it is no folder")),
@@ -44,24 +49,55 @@ impl MediaTarget {
 
     /// Locks the folder itself: there is nothing to leave behind, and nothing to make where only the folder may be
     /// written (docs/decisions/0010-media-restore.md).
-    fn lock(&self, root: &Path) -> Result<fs::File> {
+    fn lock(&self, root: &Path) -> Result<Lock> {
+        let busy = || {
+            let message = format!("cannot restore into `{}`: another restore is running", self.root.display());
+            Error::new(ErrorKind::Busy, message).at(Stage::Target).subject(self.root.display())
+        };
         let folder = fs::File::open(root).map_err(|source| failed(root, source))?;
         match try_flock(&folder, Hold::Exclusive) {
-            Ok(false) => {
-                let message = format!("cannot restore into `{}`: another restore is running", self.root.display());
-                Err(Error::new(ErrorKind::Busy, message).at(Stage::Target).subject(self.root.display()))
-            }
-            // A file system without locks is no reason to refuse a restore.
-            Ok(true) | Err(_) => Ok(folder),
+            Ok(true) => return Ok(Lock::Folder { _held: folder }),
+            Ok(false) => return Err(busy()),
+            Err(_) => {}
+        }
+        // NFS locks only what is open for writing, which a folder never is.
+        match LockFile::hold(&root.join(own_name("lock", b"")), 0o600) {
+            Ok(Some(file)) => Ok(Lock::File(Some(file))),
+            Ok(None) => Err(busy()),
+            // A file system without locks is no reason to refuse a restore; names of our own keep two runs apart.
+            Err(_) => Ok(Lock::None),
+        }
+    }
+}
+
+/// What keeps two restores into one folder apart.
+enum Lock {
+    Folder {
+        _held: fs::File,
+    },
+    /// In the folder.
+    File(Option<LockFile>),
+    /// There is no such thing here.
+    None,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Self::File(file) = self
+            && let Some(file) = file.take()
+        {
+            file.release();
         }
     }
 }
 
 struct MediaLoad<'a> {
     target: &'a MediaTarget,
+    /// Whether the folder was missing.
+    is_new: bool,
     root: PathBuf,
     /// Held while this lives; none before the folder is there.
-    lock: Option<fs::File>,
+    lock: Option<Lock>,
     facts: LoadFacts,
 }
 
@@ -71,18 +107,17 @@ impl Load for MediaLoad<'_> {
     }
 
     fn rehearse(&mut self, plain: &mut dyn Read) -> Result<LoadFacts> {
-        let (facts, needs) = self.pass(plain, false)?;
-        let there = self.root.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
-        require_room(there, needs, Stage::Target)?;
-        Ok(facts)
+        self.pass(plain, false)
     }
 
     fn write(&mut self, plain: &mut dyn Read) -> Result<()> {
         if self.lock.is_none() {
             fs::create_dir_all(&self.root).map_err(|source| failed(&self.root, source))?;
+            // As the next run will find it: leftovers bear its digest.
+            self.root = fs::canonicalize(&self.root).map_err(|source| failed(&self.root, source))?;
             self.lock = Some(self.target.lock(&self.root)?);
         }
-        (self.facts, _) = self.pass(plain, true)?;
+        self.facts = self.pass(plain, true)?;
         Ok(())
     }
 
@@ -92,10 +127,12 @@ impl Load for MediaLoad<'_> {
 }
 
 impl MediaLoad<'_> {
-    /// Goes through the archive and the folder; returns what was done, or would be, and the bytes that it needs.
-    fn pass(&self, plain: &mut dyn Read, writes: bool) -> Result<(LoadFacts, u64)> {
+    /// Goes through the archive and the folder; returns what was done, or would be.
+    fn pass(&self, plain: &mut dyn Read, writes: bool) -> Result<LoadFacts> {
         let MediaTarget { replaces, only, .. } = self.target;
-        Pass::begin(Plan { root: &self.root, replaces: *replaces, only, writes })?.run(&mut Unpack::new(plain))
+        let is_alone = matches!(self.lock, Some(Lock::Folder { .. } | Lock::File(_)));
+        let what = Plan { root: &self.root, is_new: self.is_new, replaces: *replaces, only, writes, is_alone };
+        Pass::begin(what)?.run(&mut Unpack::new(plain))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A folder of media files as a source and as a target: one tar stream.
 
+mod attributes;
 mod beside;
 mod compare;
 mod dump;
@@ -9,6 +10,7 @@ mod names;
 mod pass;
 mod read;
 mod remembered;
+mod rooms;
 mod tree;
 mod walk;
 
@@ -96,7 +98,7 @@ impl MediaTarget {
     #[must_use]
     pub fn only(mut self, paths: impl IntoIterator<Item = String>) -> Self {
         let paths = paths.into_iter().map(|path| path.trim_start_matches("./").trim_matches('/').to_owned());
-        self.only = paths.filter(|path| !path.is_empty()).collect();
+        self.only = paths.collect();
         self
     }
 
@@ -116,6 +118,8 @@ pub struct MediaContent {
     pub folders: u64,
     /// Bytes of the files.
     pub bytes: u64,
+    /// Links to folders that are stored under their own paths: the links themselves are not.
+    pub links: u64,
 }
 
 /// What a restore did to the files of a folder, or would do.
@@ -136,6 +140,10 @@ pub struct MediaChanges {
     pub bytes: u64,
 }
 
+/// Bytes of a path that people see.
+const SHOWN_BYTES: usize = 1000;
+/// Folders in folders that are followed, both ways: each takes a file descriptor, of which a process has 1,024.
+const DEEPEST: usize = 256;
 /// Names that a report has of what was skipped or left out.
 const NAMES: usize = 20;
 
@@ -147,8 +155,11 @@ fn is_own(name: &[u8]) -> bool {
 /// Returns a path for people: what is not UTF-8 is shown as `�`, and what would move a terminal's cursor as its
 /// escape: names are anybody's who may upload.
 fn shown(path: &[u8]) -> String {
-    let mut shown = String::with_capacity(path.len());
-    for letter in String::from_utf8_lossy(path).chars() {
+    let mut shown = String::new();
+    if path.len() > SHOWN_BYTES {
+        shown.push('…');
+    }
+    for letter in String::from_utf8_lossy(&path[path.len().saturating_sub(SHOWN_BYTES)..]).chars() {
         if letter.is_control() { shown.extend(letter.escape_default()) } else { shown.push(letter) }
     }
     shown

@@ -1,16 +1,14 @@
 //! The walk through a folder: what is to be stored, in order, and what is not and why.
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
 use super::names::{Names, Type};
-use super::{Exclude, is_own, shown};
+use super::{DEEPEST, Exclude, is_own, shown};
 
 /// One thing that the walk came upon; `F` is what is known of a file.
 #[derive(Debug)]
@@ -55,17 +53,18 @@ impl Place {
 
 /// Goes through a folder depth first, by name.
 ///
-/// Holds the names of the folders on the way ([`Names`]), and the identity of each folder that was reached through a
-/// link.
+/// Holds names of the folders on the way ([`Names`]), and the target of each link that leads out of the root.
 pub(super) struct Walk {
     /// Without links.
     root: PathBuf,
     exclude: Exclude,
-    /// Folders that are never entered, by device and number.
-    never: Vec<(u64, u64)>,
-    /// Folders outside of the root that were entered.
-    entered: HashSet<(u64, u64)>,
+    /// Folders that are never entered, without links.
+    never: Vec<PathBuf>,
+    /// Folders outside of the root that were entered through a link, and the link's path.
+    outside: Vec<(PathBuf, PathBuf)>,
     levels: Vec<Level>,
+    /// The root itself comes first.
+    is_fresh: bool,
 }
 
 /// A folder that the walk is in.
@@ -80,14 +79,17 @@ impl Walk {
     /// Starts in `root`.
     pub(super) fn new(root: &Path, exclude: Exclude, never: &[PathBuf]) -> io::Result<Self> {
         let root = root.canonicalize()?;
-        let never = never.iter().filter_map(|folder| folder.metadata().ok()).map(|found| identity(&found)).collect();
+        let never = never.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
         let place = Place { path: PathBuf::new(), at: root.clone() };
-        let level = Level { place, real: root.clone(), names: Names::read(&root)? };
-        Ok(Self { root, exclude, never, entered: HashSet::new(), levels: vec![level] })
+        let level = Level { place, real: root.clone(), names: Names::read(&root, NAMES_BYTES / 2)? };
+        Ok(Self { root, exclude, never, outside: Vec::new(), levels: vec![level], is_fresh: true })
     }
 
     /// Returns the next step; `None` at the end.
     pub(super) fn next(&mut self) -> Option<Step> {
+        if std::mem::take(&mut self.is_fresh) {
+            return self.levels.first().map(|root| Step::Folder(root.place.clone()));
+        }
         loop {
             let level = self.levels.last_mut()?;
             let (name, kind) = match level.names.next() {
@@ -111,7 +113,7 @@ impl Walk {
                 Type::File => self.file(place),
                 Type::Folder => {
                     let real = level.real.join(&name);
-                    self.folder(place, real, false)
+                    self.folder(place, real)
                 }
                 Type::Link => self.link(place),
                 Type::Other if self.exclude.holds(&place.path, false) => None,
@@ -127,32 +129,31 @@ impl Walk {
         (!self.exclude.holds(&place.path, false)).then_some(Step::File(place))
     }
 
-    /// Enters a folder, unless it is excluded, the store's, or was entered on another way.
-    fn folder(&mut self, place: Place, real: PathBuf, through_link: bool) -> Option<Step> {
-        if self.exclude.holds(&place.path, true) {
+    /// Enters a folder, unless it is excluded or the store's.
+    fn folder(&mut self, place: Place, real: PathBuf) -> Option<Step> {
+        if self.exclude.holds(&place.path, true) || self.is_never(&real) || real == self.root {
             return None;
         }
-        let is_outside = through_link || !real.starts_with(&self.root);
-        // Inside of the root and without a link there is one way to each folder.
-        if is_outside || !self.never.is_empty() {
-            let identity = match place.at.metadata() {
-                Ok(found) => identity(&found),
-                Err(error) => return Some(Step::Skipped(place, reason(&error))),
-            };
-            if self.never.contains(&identity) || (is_outside && self.root == real) {
-                return None;
-            }
-            if is_outside && !self.entered.insert(identity) {
-                return Some(Step::Twice(place, real));
-            }
+        if self.levels.len() > DEEPEST {
+            return Some(Step::Skipped(place, "it is in too many folders".to_owned()));
         }
-        match Names::read(&place.at) {
+        match Names::read(&place.at, self.budget()) {
             Ok(names) => {
                 self.levels.push(Level { place: place.clone(), real, names });
                 Some(Step::Folder(place))
             }
             Err(error) => Some(Step::Skipped(place, reason(&error))),
         }
+    }
+
+    fn is_never(&self, real: &Path) -> bool {
+        self.never.iter().any(|never| real.starts_with(never))
+    }
+
+    /// Returns how many bytes of names a further folder may hold at once.
+    fn budget(&self) -> usize {
+        let held: usize = self.levels.iter().map(|level| level.names.held_bytes()).sum();
+        (NAMES_BYTES.saturating_sub(held) / 2).max(LEAST_BYTES)
     }
 
     fn link(&mut self, place: Place) -> Option<Step> {
@@ -178,10 +179,26 @@ impl Walk {
         if leads_up {
             return Some(Step::Skipped(place, "it is a link to a folder that it is in".to_owned()));
         }
-        match real.strip_prefix(&self.root) {
-            Ok(path) if !self.exclude.holds_way_to(path) => Some(Step::Twice(place, path.to_owned())),
-            _ => self.folder(place, real, true),
+        if self.is_never(&real) {
+            return None;
         }
+        if let Some(stored) = self.stored_at(&real) {
+            return Some(Step::Twice(place, stored));
+        }
+        if !real.starts_with(&self.root) {
+            self.outside.push((real.clone(), place.path.clone()));
+        }
+        self.folder(place, real)
+    }
+
+    /// Returns the path under which a folder is stored anyway: its own in the root, or behind an earlier link.
+    fn stored_at(&self, real: &Path) -> Option<PathBuf> {
+        if let Ok(path) = real.strip_prefix(&self.root) {
+            return (!self.exclude.holds_way_to(path)).then(|| path.to_owned());
+        }
+        let (folder, link) = self.outside.iter().find(|(folder, _)| real.starts_with(folder))?;
+        let path = link.join(real.strip_prefix(folder).unwrap_or(real));
+        (!self.exclude.holds_way_to(&path)).then_some(path)
     }
 }
 
@@ -198,6 +215,7 @@ pub(super) fn reason(error: &io::Error) -> String {
     }
 }
 
-fn identity(found: &std::fs::Metadata) -> (u64, u64) {
-    (found.dev(), found.ino())
-}
+/// Bytes of names that are held at once, about; a folder on the way takes half of what is left.
+const NAMES_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of names that a folder may hold in any case.
+const LEAST_BYTES: usize = 64 * 1024;
