@@ -68,7 +68,7 @@ impl Database {
     /// Reads everything in one transaction, after SQLite found the file sound.
     pub(crate) fn content(&self) -> Result<Content> {
         let mut connection = self.connect()?;
-        let sound: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+        let sound: String = connection.query_row("PRAGMA integrity_check(9)", [], |row| row.get(0))?;
         require(sound == "ok", "a sound database", || format!("{}: {sound}", self.path.display()))?;
         content(&connection.transaction()?)
     }

@@ -31,7 +31,10 @@ impl SmallDisk {
 
     /// Gives all the room back.
     pub(crate) fn free(&self) -> Result<()> {
-        Ok(self.filler().map_or(Ok(()), fs::remove_file)?)
+        match self.filler().filter(|filler| filler.exists()) {
+            Some(filler) => Ok(fs::remove_file(filler)?),
+            None => Ok(()),
+        }
     }
 
     /// Stays mounted.
@@ -40,7 +43,7 @@ impl SmallDisk {
     }
 
     fn filler(&self) -> Option<PathBuf> {
-        Some(self.0.as_ref()?.join(FILLER))
+        Some(self.0.as_ref()?.join("filler"))
     }
 }
 
@@ -51,6 +54,3 @@ impl Drop for SmallDisk {
         }
     }
 }
-
-/// What takes the room.
-pub(crate) const FILLER: &str = "filler";

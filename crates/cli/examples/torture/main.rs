@@ -154,4 +154,4 @@ A crash, status 70 and a run of more than 60 s are losses, too.
 
 Exit status: 0 nothing was lost; 1 something was, or a round could not be played; 130 after Ctrl-C.
 A world in which something was lost is kept, with what every run was told and said in its folder `logs`. If a disk was
-mounted there, it still is. TMPDIR chooses where worlds are made: /dev/shm is quicker, a disk is more real.";
+mounted there, it still is. Worlds are made in /dev/shm, in memory; TMPDIR chooses another folder.";

@@ -115,7 +115,7 @@ impl Target {
     pub(crate) fn arguments(&self, name: &str) -> Vec<String> {
         match self {
             Self::Database(live) => {
-                restore_arguments(name, Kind::Database, &live.database.path, &["--lock-timeout", "4"])
+                restore_arguments(name, Kind::Database, &live.database.path, &["--lock-timeout", "2"])
             }
             Self::Media(live) => {
                 let more: &[&str] = if live.replaces { &["--replace"] } else { &[] };

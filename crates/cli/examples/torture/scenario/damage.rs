@@ -29,7 +29,7 @@ pub(super) fn run(world: &mut World, outcomes: &mut Vec<String>) -> Result<()> {
         let (place, other) = (world.index(all.len())?, world.index(all.len())?);
         let what = damage(world, &all[place], &all[other])?;
         try_it(world, &mut target, &all[place], &what, outcomes)
-            .during(|| format!("`{}`, {what:?}, into {}", all[place].name, target.describe()))?;
+            .during(|| format!("`{}` with {}, into {}", all[place].name, what.how, target.describe()))?;
         let Files { name, payload, manifest, .. } = &all[place];
         fs::write(world.path("store").join(name), payload)?;
         fs::write(world.path("store").join(format!("{name}.metadata")), manifest)?;
@@ -38,9 +38,7 @@ pub(super) fn run(world: &mut World, outcomes: &mut Vec<String>) -> Result<()> {
 }
 
 /// What was done to a backup, and what can be expected of it.
-#[derive(Debug)]
 struct Done {
-    #[allow(dead_code, reason = "read by Debug")]
     how: String,
     /// Its manifest is there and as it was, and its payload is not: nothing may accept it.
     must_fail: bool,
@@ -68,18 +66,18 @@ fn damage(world: &mut World, files: &Files, other: &Files) -> Result<Done> {
         3 | 4 => {
             let damages = some(world, &files.manifest)?;
             manifest = Some(applied(&damages, &files.manifest));
-            format!("the manifest: {damages:?}")
+            format!("a manifest after {damages:?}")
         }
         5 | 6 if is_checked => {
             let damages = some(world, &files.payload)?;
             payload = applied(&damages, &files.payload);
             manifest = None;
-            format!("no manifest, the payload: {damages:?}")
+            format!("no manifest, and its payload after {damages:?}")
         }
         _ => {
             let damages = some(world, &files.payload)?;
             payload = applied(&damages, &files.payload);
-            format!("the payload: {damages:?}")
+            format!("its payload after {damages:?}")
         }
     };
     let must_fail = payload != files.payload && manifest.as_ref() == Some(&files.manifest);

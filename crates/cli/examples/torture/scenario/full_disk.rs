@@ -2,20 +2,20 @@
 
 use super::outcome;
 use crate::command::Fate;
-use crate::disk::{FILLER, SmallDisk};
+use crate::disk::SmallDisk;
 use crate::loss::{During as _, Result, require};
 use crate::target::Target;
-use crate::world::{DONE, Held, World, names};
+use crate::world::{DONE, World, names};
 
 pub(super) fn run(world: &mut World, outcomes: &mut Vec<String>) -> Result<()> {
-    let is_into_target = world.dice.below(2) == 0;
-    let at = world.path(if is_into_target { "target" } else { "store" });
-    world.disk = SmallDisk::mount(&at, DISK_BYTES)?;
+    // The temporary folder matters to a database in rollback-journal mode, which is copied there first.
+    let full = world.one_of(&["target", "target", "store", "tmp"])?;
+    world.disk = SmallDisk::mount(&world.path(full), DISK_BYTES)?;
     if world.disk.is_none() {
         outcomes.push(SKIPPED.to_owned());
         return Ok(());
     }
-    if is_into_target { full_target(world, outcomes) } else { full_store(world, outcomes) }
+    if full == "target" { full_target(world, outcomes) } else { full_store(world, outcomes) }
 }
 
 fn full_store(world: &mut World, outcomes: &mut Vec<String>) -> Result<()> {
@@ -64,9 +64,12 @@ fn full_target(world: &mut World, outcomes: &mut Vec<String>) -> Result<()> {
         let ended = world.program.run(&target.arguments(&name), None)?;
         outcomes.push(outcome(&ended));
         let what = format!("room for {room} bytes, `{name}` into {}\n{}", target.describe(), ended.describe());
-        check(world, &target, ended.fate() == Fate::Unhurt, &held).during(|| what)?;
-        if ended.fate() != Fate::Unhurt {
+        free(world)?;
+        if ended.fate() == Fate::Unhurt {
+            target.require_one_of(&[&held], false).during(|| what)?;
+        } else {
             ended.require(FULL)?;
+            target.require_given_up(&held).during(|| what)?;
         }
     }
     free(world)?;
@@ -75,23 +78,12 @@ fn full_target(world: &mut World, outcomes: &mut Vec<String>) -> Result<()> {
     world.require_tidy()
 }
 
-fn check(world: &World, target: &Target, is_done: bool, held: &Held) -> Result<()> {
-    free(world)?;
-    if is_done {
-        return target.require_one_of(&[held], false);
-    }
-    target.require_given_up(held)
-}
-
 fn leave(world: &World, bytes: u64) -> Result<()> {
     world.disk.as_ref().map_or(Ok(()), |disk| disk.leave(bytes))
 }
 
 fn free(world: &World) -> Result<()> {
-    if names(&world.path("target"))?.iter().chain(&names(&world.path("store"))?).any(|name| name == FILLER) {
-        return world.disk.as_ref().map_or(Ok(()), SmallDisk::free);
-    }
-    Ok(())
+    world.disk.as_ref().map_or(Ok(()), SmallDisk::free)
 }
 
 /// Returns some bytes: from none to about what is needed.
@@ -104,5 +96,5 @@ fn room(world: &mut World) -> Result<u64> {
 const DISK_BYTES: u64 = 128 * 1024 * 1024;
 /// No space on the way, and too little before.
 const FULL: &[i32] = &[1, 9];
-/// An outcome that is said once more at the end.
+/// An outcome whose reason is said once.
 pub(crate) const SKIPPED: &str = "skipped";

@@ -42,10 +42,8 @@ fn shoot(
     let is_old = target.require_old_or(&[held], writes)?;
     match ended.fate() {
         Fate::Unhurt if users.is_none() => target.require_one_of(&[held], false)?,
-        // Media are restored file by file, each whole.
-        Fate::Stopped if matches!(target, Target::Database(_)) => {
-            require(is_old, "the old content, as the run says", || ended.describe())?;
-        }
+        Fate::Stopped if users.is_none() => target.require_given_up(held)?,
+        Fate::Stopped => require(is_old, "the old content, as the run says", || ended.describe())?,
         Fate::Failed(code) => require(code == 8 && is_used && is_old, "a good end", || ended.describe())?,
         _ => {}
     }
