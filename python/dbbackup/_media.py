@@ -14,7 +14,7 @@ from dbbackup._output import Destination, Stored, destination, store_under_free_
 from dbbackup._prune import PruneRequest
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup.exceptions import ConfigurationError, RefusedError
-from dbbackup.storage import backup_folders, media_folder
+from dbbackup.storage import backup_folders, local_file, media_folder
 
 if TYPE_CHECKING:
     from dbbackup.conf import Settings
@@ -65,7 +65,8 @@ class MediaRestorePlan:
 
     def question(self) -> str:
         """Return what the user has to know before it happens, in lines; without the question mark."""
-        to_be_made = "" if self.folder.exists() else " (will be made)"
+        _, found = local_file(str(self.folder))
+        to_be_made = "" if found else " (will be made)"
         lines = [
             "Media files will be restored:",
             f"  folder: {self.folder}{to_be_made}",
@@ -85,17 +86,15 @@ class MediaRestorePlan:
     def one_line(self, report: _engine.Report, *, dry_run: bool) -> str:
         """Return what was restored into which folder, or would be, and what became of how many files."""
         changes = report.changes
-        counts = (
-            []
-            if changes is None
-            else [
-                (changes.new, "new"),
-                (changes.replaced, "replaced"),
-                (changes.same, "the same"),
-                (changes.kept, "kept as they are"),
-            ]
-        )
-        files = ", ".join(f"{count:,} {word}" for count, word in counts if count) or "no files"
+        counts: dict[str, int] = {}
+        if changes:
+            counts = {
+                "new": changes.new,
+                "replaced": changes.replaced,
+                "the same": changes.same,
+                "kept as they are": changes.kept,
+            }
+        files = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no files"
         size = human_bytes(changes.bytes if changes else 0)
         if dry_run:
             return f"would restore {self.chosen.label} into {self.folder}: {files} ({size})"
@@ -214,7 +213,7 @@ def plan_media_restore(
     )
     # The folder of a backup is locked against cleaning while it is read, and the other one against a second
     # restore: they cannot be one.
-    if folder.exists() and folder.samefile(chosen.store.location):
+    if os.path.realpath(folder) == os.path.realpath(chosen.store.location):
         message = f"cannot restore `{chosen.label}` into the folder that it lies in itself"
         raise RefusedError(message, subject=chosen.label, hint="move it to another folder first")
     return MediaRestorePlan(

@@ -16,7 +16,7 @@ HELP = [
     [],
     ["--help"],
     ["--version"],
-    *([verb, "--help"] for verb in ("backup", "restore", "list", "verify", "prune")),
+    *([verb, "--help"] for verb in ("backup", "restore", "media", "list", "verify", "prune")),
 ]
 
 MISTAKES = [
