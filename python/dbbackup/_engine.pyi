@@ -131,6 +131,8 @@ class MediaContent:
     """Empty ones too."""
     bytes: int
     """Of the files."""
+    links: int
+    """Links to folders whose content is stored under another path."""
 
 @final
 class MediaChanges:

@@ -97,7 +97,7 @@ def test_the_manifest_says_what_it_is_of(shop: Project) -> None:
         "web-1",
         "gzip",
     )
-    assert ours["media"] == {"files": 3, "folders": 2, "bytes": 1006}
+    assert ours["media"] == {"files": 3, "folders": 2, "bytes": 1006, "links": 0}
     assert only(shop).name.startswith("web-1-20")
 
 

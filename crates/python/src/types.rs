@@ -192,12 +192,13 @@ pub(crate) struct MediaContent {
     files: u64,
     folders: u64,
     bytes: u64,
+    links: u64,
 }
 
 impl From<media::MediaContent> for MediaContent {
     fn from(content: media::MediaContent) -> Self {
-        let media::MediaContent { files, folders, bytes } = content;
-        Self { files, folders, bytes }
+        let media::MediaContent { files, folders, bytes, links } = content;
+        Self { files, folders, bytes, links }
     }
 }
 

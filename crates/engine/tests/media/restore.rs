@@ -116,9 +116,14 @@ fn an_unchanged_file_is_not_touched() {
 fn two_restores_into_one_folder_do_not_meet() {
     let world = World::with_media();
     world.backup().unwrap();
-    let held = fs::File::open(world.path("media")).unwrap();
+    // The file that a restore makes and locks: its name is the same for every folder.
+    let name = ".dbbackup-lock-odlameecjipmbmbe";
+    let held = fs::File::create(world.media(name)).unwrap();
     rustix::fs::flock(held.file(), rustix::fs::FlockOperation::LockExclusive).unwrap();
     assert_eq!(world.restore("media").unwrap_err().kind(), ErrorKind::Busy);
+    drop(held);
+    world.restore("media").unwrap();
+    assert!(!world.media(name).exists());
 }
 
 #[test]

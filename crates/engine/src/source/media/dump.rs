@@ -73,6 +73,9 @@ impl Dump for MediaDump {
 
     fn finish(self: Box<Self>) -> Result<DumpFacts> {
         let mut files = self.pack.members;
+        if files.content.files == 0 {
+            files.notes.push("there are no files in it: is everything there, and mounted?".to_owned());
+        }
         if let more @ 1.. = files.content.links.saturating_sub(NOTES as u64) {
             files.notes.push(format!("{more} more links to folders whose content is stored elsewhere"));
         }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
+use super::attributes::Attributes;
 use super::pass::{Pass, Plan};
 use super::{MediaTarget, walk::reason};
 use crate::archive::tar::Unpack;
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::lock::{Hold, LockFile, own_name, try_flock};
+use crate::lock::{LockFile, own_name};
 use crate::run::Run;
 use crate::source::{Load, LoadFacts, Target};
 
@@ -17,8 +18,8 @@ impl Target for MediaTarget {
     fn begin(&mut self, _plain_bytes: Option<u64>, run: &Run) -> Result<Box<dyn Load + '_>> {
         run.cancel.check()?;
         let root = self.resolve()?;
-        let lock = if root.is_dir() { Some(self.lock(&root)?) } else { None };
-        Ok(Box::new(MediaLoad { target: self, is_new: lock.is_none(), root, lock, facts: LoadFacts::default() }))
+        let is_new = !root.is_dir();
+        Ok(Box::new(MediaLoad { target: self, is_new, root, facts: LoadFacts::default() }))
     }
 }
 
@@ -47,45 +48,26 @@ impl MediaTarget {
         }
     }
 
-    /// Locks the folder itself: there is nothing to leave behind, and nothing to make where only the folder may be
-    /// written (docs/decisions/0010-media-restore.md).
-    fn lock(&self, root: &Path) -> Result<Lock> {
-        let busy = || {
-            let message = format!("cannot restore into `{}`: another restore is running", self.root.display());
-            Error::new(ErrorKind::Busy, message).at(Stage::Target).subject(self.root.display())
-        };
-        let folder = fs::File::open(root).map_err(|source| failed(root, source))?;
-        match try_flock(&folder, Hold::Exclusive) {
-            Ok(true) => return Ok(Lock::Folder { _held: folder }),
-            Ok(false) => return Err(busy()),
-            Err(_) => {}
-        }
-        // NFS locks only what is open for writing, which a folder never is.
+    /// Locks the folder by a file in it, which the last to hold it removes. Not the folder itself: NFS locks only what is
+    /// open for writing, and a store in the same folder has a lock of its own on it.
+    fn lock(&self, root: &Path) -> Result<Option<Lock>> {
         match LockFile::hold(&root.join(own_name("lock", b"")), 0o600) {
-            Ok(Some(file)) => Ok(Lock::File(Some(file))),
-            Ok(None) => Err(busy()),
-            // A file system without locks is no reason to refuse a restore; names of our own keep two runs apart.
-            Err(_) => Ok(Lock::None),
+            Ok(Some(file)) => Ok(Some(Lock(Some(file)))),
+            Ok(None) => {
+                let message = format!("cannot restore into `{}`: another restore is running", self.root.display());
+                Err(Error::new(ErrorKind::Busy, message).at(Stage::Target).subject(self.root.display()))
+            }
+            // Where there are no locks, or no right to write, files under way are told apart by their names alone.
+            Err(_) => Ok(None),
         }
     }
 }
 
-/// What keeps two restores into one folder apart.
-enum Lock {
-    Folder {
-        _held: fs::File,
-    },
-    /// In the folder.
-    File(Option<LockFile>),
-    /// There is no such thing here.
-    None,
-}
+struct Lock(Option<LockFile>);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if let Self::File(file) = self
-            && let Some(file) = file.take()
-        {
+        if let Some(file) = self.0.take() {
             file.release();
         }
     }
@@ -96,8 +78,6 @@ struct MediaLoad<'a> {
     /// Whether the folder was missing.
     is_new: bool,
     root: PathBuf,
-    /// Held while this lives; none before the folder is there.
-    lock: Option<Lock>,
     facts: LoadFacts,
 }
 
@@ -107,17 +87,22 @@ impl Load for MediaLoad<'_> {
     }
 
     fn rehearse(&mut self, plain: &mut dyn Read) -> Result<LoadFacts> {
-        self.pass(plain, false)
+        self.pass(plain, false, false).map(|(facts, _)| facts)
     }
 
     fn write(&mut self, plain: &mut dyn Read) -> Result<()> {
-        if self.lock.is_none() {
-            fs::create_dir_all(&self.root).map_err(|source| failed(&self.root, source))?;
-            // As the next run will find it: leftovers bear its digest.
-            self.root = fs::canonicalize(&self.root).map_err(|source| failed(&self.root, source))?;
-            self.lock = Some(self.target.lock(&self.root)?);
+        fs::create_dir_all(&self.root).map_err(|source| failed(&self.root, source))?;
+        // As the next run will find it: leftovers bear its digest.
+        self.root = fs::canonicalize(&self.root).map_err(|source| failed(&self.root, source))?;
+        let lock = self.target.lock(&self.root)?;
+        let (facts, attributes) = self.pass(plain, true, lock.is_some())?;
+        self.facts = facts;
+        // Letting go of the lock changes the folder.
+        drop(lock);
+        if let Some(attributes) = attributes {
+            let root = fs::File::open(&self.root).map_err(|source| failed(&self.root, source))?;
+            attributes.close_folder(root.file()).map_err(|source| failed(&self.root, source))?;
         }
-        self.facts = self.pass(plain, true)?;
         Ok(())
     }
 
@@ -128,9 +113,8 @@ impl Load for MediaLoad<'_> {
 
 impl MediaLoad<'_> {
     /// Goes through the archive and the folder; returns what was done, or would be.
-    fn pass(&self, plain: &mut dyn Read, writes: bool) -> Result<LoadFacts> {
+    fn pass(&self, plain: &mut dyn Read, writes: bool, is_alone: bool) -> Result<(LoadFacts, Option<Attributes>)> {
         let MediaTarget { replaces, only, .. } = self.target;
-        let is_alone = matches!(self.lock, Some(Lock::Folder { .. } | Lock::File(_)));
         let what = Plan { root: &self.root, is_new: self.is_new, replaces: *replaces, only, writes, is_alone };
         Pass::begin(what)?.run(&mut Unpack::new(plain))
     }

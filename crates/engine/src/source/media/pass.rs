@@ -12,7 +12,7 @@ use super::compare::Comparison;
 use super::load::failed;
 use super::remembered::{Became, Met, Remembered};
 use super::rooms::Rooms;
-use super::tree::{Tree, Way};
+use super::tree::{Level, Tree, Way};
 use super::walk::reason;
 use super::{DEEPEST, MediaChanges, NAMES, is_own, shown};
 use crate::archive::tar::{Chunk, Kind, Member, Unpack};
@@ -46,6 +46,8 @@ pub(super) struct Pass<'a> {
     rooms: Rooms,
     /// Folders above those that are meant, by their paths: what they get if they are missing.
     above: Vec<(Vec<u8>, Attributes)>,
+    /// What a new root gets.
+    root: Option<Attributes>,
     changes: MediaChanges,
     left_out: Skipped,
     /// Files that we have no right to write.
@@ -88,6 +90,7 @@ impl<'a> Pass<'a> {
             met: Remembered::default(),
             rooms,
             above: Vec::new(),
+            root: None,
             changes: MediaChanges::default(),
             left_out: Skipped::default(),
             denied: 0,
@@ -95,8 +98,9 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Takes every member of the archive, to its proven end; returns what came of it.
-    pub(super) fn run<R: Read>(mut self, archive: &mut Unpack<R>) -> Result<LoadFacts> {
+    /// Takes every member of the archive, to its proven end; returns what came of it, and what a new root gets once
+    /// nobody writes there any more.
+    pub(super) fn run<R: Read>(mut self, archive: &mut Unpack<R>) -> Result<(LoadFacts, Option<Attributes>)> {
         let result = self.members(archive).and_then(|()| self.finish());
         if let Err(error) = result {
             self.beside.abandon();
@@ -114,7 +118,7 @@ impl<'a> Pass<'a> {
             1 => notes.push("the owner, rights or time of 1 file or folder could not be set".to_owned()),
             some => notes.push(format!("the owner, rights or times of {some} files and folders could not be set")),
         }
-        Ok(LoadFacts { notes, media: Some(self.changes), left_out: self.left_out })
+        Ok((LoadFacts { notes, media: Some(self.changes), left_out: self.left_out }, self.root))
     }
 
     fn members<R: Read>(&mut self, archive: &mut Unpack<R>) -> Result<()> {
@@ -140,8 +144,12 @@ impl<'a> Pass<'a> {
                 .at(Stage::Archive)
                 .hint("paths are those in the backup, from its top: `tar tf` shows them"));
         }
-        self.tree.leave_all().for_each(|level| self.beside.close_folder(level));
+        let (root, others): (Vec<_>, Vec<_>) = self.tree.leave_all().partition(Level::is_root);
+        for level in others {
+            self.beside.close_folder(level);
+        }
         self.settle()?;
+        self.root = root.into_iter().find_map(|level| level.attributes);
         let MediaChanges { new, replaced, same, kept, .. } = self.changes;
         if self.denied > 0 && new + replaced + same + kept == 0 {
             let message = format!("cannot restore into `{}`: no right to write there", self.plan.root.display());

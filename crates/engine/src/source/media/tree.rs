@@ -108,6 +108,10 @@ impl Tree {
 }
 
 impl Level {
+    pub(super) fn is_root(&self) -> bool {
+        self.name.is_empty()
+    }
+
     /// `device` is the folder's above, for one that is not there.
     fn new(name: Vec<u8>, folder: Option<OwnedFd>, device: u64) -> io::Result<Self> {
         let device = match &folder {
