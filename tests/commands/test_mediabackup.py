@@ -39,7 +39,8 @@ def only(project: Project) -> Path:
 
 def stored_names(backup: Path) -> list[str]:
     with tarfile.open(backup) as archive:
-        return sorted(member.name.rstrip("/") for member in archive)
+        # The folder itself is the first member.
+        return sorted(member.name.rstrip("/") for member in archive if member.name != ".")
 
 
 # The backup and what is said of it

@@ -378,23 +378,27 @@ def test_a_signal_leaves_each_file_as_it_was_or_whole(
 ) -> None:
     project.fill_media(new)
     project.ok("mediabackup")
-    shutil.rmtree(project.media)
-    old = dict.fromkeys(list(new)[::100], "old")
-    project.fill_media(old)
-    with project.running("mediarestore", "--noinput", "-r") as command:
-        wait_until(lambda: command.poll() is not None or any(project.media.glob(awaited)))
-        # Stopped for longer than it takes until it looks for signals, it sees this one as soon as it goes on.
-        command.send_signal(signal.SIGSTOP)
-        command.send_signal(number)
-        time.sleep(0.2)
-        command.send_signal(signal.SIGCONT)
-        _, err = command.communicate(timeout=20)
-    assert (command.returncode, "Traceback" in err) == (code, False), err
-    found = texts(project.media)
-    assert all(found[name] in (new[name], old.get(name)) for name in found)
-    assert found.keys() >= old.keys()
-    assert found != new, "the signal came when everything was done"
-    assert leftovers(project) == []
+    # A thread may take note of the signal just after somebody has looked for it; what is left takes less than the
+    # tenth of a second until the next look. Then it is tried again.
+    for _ in range(5):
+        shutil.rmtree(project.media)
+        old = dict.fromkeys(list(new)[::100], "old")
+        project.fill_media(old)
+        with project.running("mediarestore", "--noinput", "-r") as command:
+            wait_until(lambda: command.poll() is not None or any(project.media.glob(awaited)))
+            command.send_signal(signal.SIGSTOP)
+            command.send_signal(number)
+            time.sleep(0.2)
+            command.send_signal(signal.SIGCONT)
+            _, err = command.communicate(timeout=20)
+        assert (command.returncode, "Traceback" in err) == (code, False), err
+        found = texts(project.media)
+        assert all(found[name] in (new[name], old.get(name)) for name in found)
+        assert found.keys() >= old.keys()
+        assert leftovers(project) == []
+        if found != new:
+            break
+    assert found != new, "the signal always came when everything was done"
     project.ok("mediarestore", "--noinput", "-r")
     assert texts(project.media) == new
 
@@ -403,16 +407,9 @@ def test_two_restores_into_one_folder_are_not_mixed(project: Project) -> None:
     project.fill_media({f"{index}": os.urandom(100_000).hex() for index in range(100)})
     project.ok("mediabackup")
     with project.running("mediarestore", "--noinput", "-r") as command:
-        wait_until(lambda: command.poll() is not None or locked(project.media))
+        wait_until(lambda: command.poll() is not None or any(project.media.glob(".dbbackup-lock-*")))
         command.send_signal(signal.SIGSTOP)
         assert "another restore is running" in project.fails(8, "mediarestore", "--noinput")
         command.send_signal(signal.SIGCONT)
         _, err = command.communicate(timeout=20)
     assert command.returncode == 0, err
-
-
-def locked(folder: Path) -> bool:
-    """Whether somebody holds a lock on the folder."""
-    number = str(folder.stat().st_ino)
-    locks = Path("/proc/locks").read_text().splitlines()
-    return any(line.split()[5].split(":")[-1] == number for line in locks if "->" not in line)
