@@ -378,8 +378,8 @@ def test_a_signal_leaves_each_file_as_it_was_or_whole(
 ) -> None:
     project.fill_media(new)
     project.ok("mediabackup")
-    # A thread may take note of the signal just after somebody has looked for it; what is left takes less than the
-    # tenth of a second until the next look. Then it is tried again.
+    # A thread may take note of the signal just after somebody has looked for it, and what is left takes less
+    # than the tenth of a second until the next look. Then it is tried again.
     for _ in range(5):
         shutil.rmtree(project.media)
         old = dict.fromkeys(list(new)[::100], "old")
