@@ -1,6 +1,7 @@
 """Peak memory of a process and its children, from Linux' `/proc`."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -62,11 +63,11 @@ def _tree(root: int) -> list[int]:
     while pids:
         pid = pids.pop()
         found.append(pid)
-        for children in Path(f"/proc/{pid}/task").glob("*/children"):
-            try:
-                pids += map(int, children.read_text().split())
-            except OSError:  # the thread has ended
-                continue
+        # A process, or a thread, may end at any moment.
+        with suppress(OSError):
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                with suppress(OSError):
+                    pids += map(int, children.read_text().split())
     return found
 
 
