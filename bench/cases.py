@@ -65,8 +65,8 @@ class Cases:
                 yield Case(group="start", who=f"{who}-{command}", argv=argv, env=env)
 
     def _backup_zstd(self) -> Iterator[Case]:
-        source, out = self.data.wal, self.data.out / "shop.sqlite3.zst"
-        copy = self.data.out / "copy.sqlite3"
+        source, out = self.data.wal, self.data.out.folder / "shop.sqlite3.zst"
+        copy = self.data.out.folder / "copy.sqlite3"
         zstd = "zstd -q -3 -T2"
         yield self._ours("zstd")
         wheel = (self.peers.wheel, *self._backup_argv("zstd", source)[1:])
@@ -80,7 +80,7 @@ class Cases:
         yield self._shell("zstd", "cp-synced", f"cp {source} {copy} && sync {copy}", "cp")
 
     def _backup_gzip(self) -> Iterator[Case]:
-        out = self.data.out / "shop.sqlite3.gz"
+        out = self.data.out.folder / "shop.sqlite3.gz"
         yield self._ours("gzip")
         yield self._django("gzip", "ours-django", self.peers.ours, "-z", interpreters=(OUR_DJANGO, PYTHON))
         yield self._django("gzip", "django-dbbackup", self.peers.theirs, "-z", interpreters=(THEIR_DJANGO,))
@@ -113,7 +113,7 @@ class Cases:
         return self._backup(_word(compression), who, argv, source=source)
 
     def _backup_argv(self, compression: str, source: Path, store: Path | None = None) -> tuple[str, ...]:
-        where = (f"sqlite:///{source}", "--to", str(store or self.data.out), "--name", "shop")
+        where = (f"sqlite:///{source}", "--to", str(store or self.data.out.folder), "--name", "shop")
         return (self.peers.cli, "backup", *where, "--compress", compression, "--quiet")
 
     def _ours_restored(self, compression: str) -> Case:
@@ -124,7 +124,7 @@ class Cases:
         return self._restored(compression, "ours-cli", argv, store / name)
 
     def _django(self, what: str, who: str, python: str, *flags: str, interpreters: tuple[str, ...]) -> Case:
-        argv, env = self._manage(python, self.data.out, self.data.wal, "dbbackup", *flags)
+        argv, env = self._manage(python, self.data.out.folder, self.data.wal, "dbbackup", *flags)
         return self._backup(what, who, argv, env=env, interpreters=interpreters)
 
     def _shell(self, what: str, who: str, script: str, *tools: str) -> Case:
@@ -147,8 +147,8 @@ class Cases:
             argv=argv,
             env=env or {},
             reads=(source or self.data.wal,),
-            prepare=self.data.empty_out,
-            result=self.data.take_out,
+            prepare=self.data.out.empty,
+            result=self.data.out.take,
             interpreters=interpreters,
             tools=tools,
         )

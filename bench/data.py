@@ -14,6 +14,24 @@ DATA = Path("bench/data")
 """Relative to the root, like every path in a measured command."""
 
 
+class Outputs:
+    """The folder that measured backups go to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def empty(self) -> None:
+        """Make the folder anew."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+
+    def take(self) -> int:
+        """Return the bytes of the largest file, and remove all."""
+        largest = max(file.stat().st_size for file in self.folder.iterdir())
+        shutil.rmtree(self.folder)
+        return largest
+
+
 class Dataset:
     """A shop database of one size, and the scratch folders beside it.
 
@@ -25,7 +43,7 @@ class Dataset:
         self.folder = DATA / f"scale-{scale:g}"
         self.wal = self.folder / "shop.sqlite3"
         self.rollback = self.folder / "shop-delete.sqlite3"
-        self.out = self.folder / "out"
+        self.out = Outputs(self.folder / "out")
         self.target = self.folder / "target.sqlite3"
         _make(self.wal, scale)
         if rollback_copy and not self.rollback.exists():
@@ -38,17 +56,6 @@ class Dataset:
 
     def __str__(self) -> str:
         return f"shop, scale {self.scale:g}, {self.bytes / 1e6:.0f} MB"
-
-    def empty_out(self) -> None:
-        """Make the folder for outputs anew."""
-        shutil.rmtree(self.out, ignore_errors=True)
-        self.out.mkdir(parents=True)
-
-    def take_out(self) -> int:
-        """Return the bytes of the largest output, and remove all."""
-        largest = max(file.stat().st_size for file in self.out.iterdir())
-        shutil.rmtree(self.out)
-        return largest
 
     def lay_target(self) -> None:
         """Put an existing database, in WAL mode and not in use, where restores go."""

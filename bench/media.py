@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.data import DATA, whole
+from bench.data import DATA, Outputs, whole
 from bench.measure import ROOT, Case, FailedError
 from bench.peers import Peers
 from bench.stored import stored_backup
@@ -41,7 +41,7 @@ class MediaData:
         self.folder = DATA / "media-files"
         self.media = self.folder / "media"
         self.empty = self.folder / "empty"
-        self.out = self.folder / "out"
+        self.out = Outputs(self.folder / "out")
         self.target = self.folder / "target"
         self.bytes = BYTES
         if not self.media.exists():
@@ -68,17 +68,6 @@ class MediaData:
 
     def __str__(self) -> str:
         return f"media, {FILES:,} files, {BYTES / 1e6:.0f} MB; {EMPTY:,} empty files"
-
-    def empty_out(self) -> None:
-        """Make the folder for outputs anew."""
-        shutil.rmtree(self.out, ignore_errors=True)
-        self.out.mkdir(parents=True)
-
-    def take_out(self) -> int:
-        """Return the bytes of the largest output, and remove all."""
-        largest = max(file.stat().st_size for file in self.out.iterdir())
-        shutil.rmtree(self.out)
-        return largest
 
     def clear_target(self) -> None:
         """Remove what was restored."""
@@ -121,11 +110,16 @@ class MediaCases:
                 return self._slow()
 
     def _zstd(self) -> Iterator[Case]:
-        tar = f"tar cf - -C {self.data.media} . | zstd -q -3 -T2 -o {self.data.out}/media.tar.zst"
+        out = self.data.out.folder / "media.tar.zst"
+        tar = f"tar cf - -C {self.data.media} . | zstd -q -3 -T2 -o {out}"
         yield self._backup("media-zstd", "ours-cli", self._argv("zstd"))
         yield self._shell("media-zstd", "tar-zstd", tar, "tar", "zstd")
         yield self._shell(
-            "media-zstd", "tar-zstd-synced", f"{tar} && sync {self.data.out}/media.tar.zst", "tar", "zstd"
+            "media-zstd",
+            "tar-zstd-synced",
+            f"{tar} && sync {out}",
+            "tar",
+            "zstd",
         )
 
     def _gzip(self) -> Iterator[Case]:
@@ -133,7 +127,7 @@ class MediaCases:
         argv = (self.peers.theirs, "bench/project/manage.py", "mediabackup", "-z")
         env = {
             "BENCH_DATABASE": "none",
-            "BENCH_STORE": str(self.data.out),
+            "BENCH_STORE": str(self.data.out.folder),
             "BENCH_MEDIA": str(self.data.media),
         }
         yield self._backup("media-gzip", "django-dbbackup", argv, env=env)
@@ -151,7 +145,7 @@ class MediaCases:
         )
 
     def _empty(self) -> Iterator[Case]:
-        out = self.data.out / "empty.tar"
+        out = self.data.out.folder / "empty.tar"
         tar = f"-cf {out} -C {self.data.empty} ."
         for who, compression in (("ours-cli", "zstd"), ("ours-cli-plain", "none")):
             yield self._backup(
@@ -168,14 +162,14 @@ class MediaCases:
         folder = self.data.media / "2020"
         for readers in (1, 4, 16):
             argv = (*self._argv("zstd", folder=folder), "--readers", str(readers))
-            env = {"LD_PRELOAD": str(library.resolve())}
+            env = {"LD_PRELOAD": str(library)}
             yield self._backup("media-slow", f"ours-{readers}-readers", argv, folder, env=env)
 
     def _argv(
         self, compression: str, store: Path | None = None, folder: Path | None = None
     ) -> tuple[str, ...]:
         source = str(folder or self.data.media)
-        where = ("--to", str(store or self.data.out), "--name", "media", "--quiet")
+        where = ("--to", str(store or self.data.out.folder), "--name", "media", "--quiet")
         return (self.peers.cli, "media", "backup", source, *where, "--compress", compression)
 
     def _shell(self, group: str, who: str, script: str, *tools: str) -> Case:
@@ -197,8 +191,8 @@ class MediaCases:
             argv=argv,
             env=env or {},
             reads=(source or self.data.media,),
-            prepare=self.data.empty_out,
-            result=self.data.take_out,
+            prepare=self.data.out.empty,
+            result=self.data.out.take,
             tools=tools,
         )
 

@@ -107,25 +107,13 @@ pub struct BackupArgs {
 /// `dbbackup restore`
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
-    /// A backup's name in the store, or without --from a local file [default: the newest]
-    #[arg(value_name = "BACKUP", required_unless_present = "from")]
-    pub backup: Option<String>,
-
-    /// Store: a folder, or a name in dbbackup.toml
-    #[arg(long, value_name = "STORE")]
-    pub from: Option<String>,
+    /// Which backup.
+    #[command(flatten)]
+    pub choice: BackupChoice,
 
     /// Database to restore into; it never chooses the backup
     #[arg(long, value_name = "DATABASE")]
     pub into: String,
-
-    /// Take the newest backup of this name
-    #[arg(long, conflicts_with = "backup")]
-    pub name: Option<String>,
-
-    /// Take only backups that this server made
-    #[arg(long, value_name = "NAME", conflicts_with = "backup")]
-    pub server: Option<String>,
 
     /// Do not ask
     #[arg(long, short)]
@@ -134,6 +122,26 @@ pub struct RestoreArgs {
     /// Options for all that do the work.
     #[command(flatten)]
     pub work: WorkArgs,
+}
+
+/// Which backup is to be restored.
+#[derive(Debug, Args)]
+pub struct BackupChoice {
+    /// A backup's name in the store, or without --from a local file [default: the newest]
+    #[arg(value_name = "BACKUP", required_unless_present = "from")]
+    pub backup: Option<String>,
+
+    /// Store: a folder, or a name in dbbackup.toml
+    #[arg(long, value_name = "STORE", value_hint = clap::ValueHint::DirPath)]
+    pub from: Option<String>,
+
+    /// Take the newest backup of this name
+    #[arg(long, conflicts_with = "backup")]
+    pub name: Option<String>,
+
+    /// Take only backups that this server made
+    #[arg(long, value_name = "NAME", conflicts_with = "backup")]
+    pub server: Option<String>,
 }
 
 /// `dbbackup list`

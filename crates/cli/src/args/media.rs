@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Compress;
+use super::{BackupChoice, Compress};
 
 /// `dbbackup media`
 #[derive(Debug, Args)]
@@ -65,13 +65,9 @@ pub struct MediaBackupArgs {
 /// `dbbackup media restore`
 #[derive(Debug, Args)]
 pub struct MediaRestoreArgs {
-    /// A backup's name in the store, or without --from a local file [default: the newest]
-    #[arg(value_name = "BACKUP", required_unless_present = "from")]
-    pub backup: Option<String>,
-
-    /// Store: a folder, or a name in dbbackup.toml
-    #[arg(long, value_name = "STORE", value_hint = clap::ValueHint::DirPath)]
-    pub from: Option<String>,
+    /// Which backup.
+    #[command(flatten)]
+    pub choice: BackupChoice,
 
     /// Folder to restore into, made if it is missing; or a name under [media] in dbbackup.toml
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
@@ -88,14 +84,6 @@ pub struct MediaRestoreArgs {
     /// Read the whole backup, say what would be new, replaced or kept, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-
-    /// Take the newest backup of this name
-    #[arg(long, conflicts_with = "backup")]
-    pub name: Option<String>,
-
-    /// Take only backups that this server made
-    #[arg(long, value_name = "NAME", conflicts_with = "backup")]
-    pub server: Option<String>,
 
     /// Do not ask
     #[arg(long, short)]

@@ -12,7 +12,6 @@ use dbbackup::{
 };
 use serde_json::{Map, json};
 
-use super::restore::Wanted;
 use super::{naming, require_same_source, run as surroundings};
 use crate::args::{Arguments, MediaArgs, MediaBackupArgs, MediaRestoreArgs, MediaVerb};
 use crate::ask::{Answer, may_replace_files};
@@ -70,16 +69,9 @@ fn back_up(verb: &MediaBackupArgs, config: &Config, output: &Output, cancel: &Ca
 
 fn bring_back(verb: &MediaRestoreArgs, config: &Config, output: &Output, cancel: &Cancel) -> Result<u8> {
     let media = Media::resolve(&verb.into, config);
-    let given: Vec<String> = verb.name.iter().cloned().collect();
+    let given: Vec<String> = verb.choice.name.iter().cloned().collect();
     let naming = naming(config, &given, None)?;
-    let wanted = Wanted {
-        kind: Kind::Media,
-        backup: verb.backup.as_deref(),
-        from: verb.from.as_deref(),
-        name: verb.name.as_deref(),
-        server: verb.server.as_deref(),
-    };
-    let (store, backup) = wanted.choose(config, &naming)?;
+    let (store, backup) = verb.choice.find(Kind::Media, config, &naming)?;
     require_media(&backup, &naming)?;
     if verb.replace && !verb.dry_run && !verb.yes && has_files(&media.path) {
         let declined = match may_replace_files(&media.path, &backup, cancel)? {

@@ -8,7 +8,7 @@ use dbbackup::{Cancel, Catalogue, Error, ErrorKind, Listed, Local, Naming, Resul
 use serde_json::json;
 
 use super::{naming, run as surroundings};
-use crate::args::{Arguments, RestoreArgs};
+use crate::args::{Arguments, BackupChoice, RestoreArgs};
 use crate::ask::{Answer, may_replace};
 use crate::config::Config;
 use crate::exit_code;
@@ -19,16 +19,9 @@ use crate::render::{Output, report_object, seconds};
 pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, cancel: &Cancel) -> Result<u8> {
     let config = Config::read(arguments.config.as_deref())?;
     let target = Database::resolve(&verb.into, &config)?;
-    let given: Vec<String> = verb.name.iter().cloned().collect();
+    let given: Vec<String> = verb.choice.name.iter().cloned().collect();
     let naming = naming(&config, &given, None)?;
-    let wanted = Wanted {
-        kind: Kind::Database,
-        backup: verb.backup.as_deref(),
-        from: verb.from.as_deref(),
-        name: verb.name.as_deref(),
-        server: verb.server.as_deref(),
-    };
-    let (store, backup) = wanted.choose(&config, &naming)?;
+    let (store, backup) = verb.choice.find(Kind::Database, &config, &naming)?;
     require_engine(&backup)?;
 
     let is_there = target.path.metadata().is_ok_and(|there| there.len() > 0 && !there.is_dir());
@@ -61,35 +54,26 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
     Ok(exit_code::DONE)
 }
 
-/// Which backup is to be restored, as it was typed.
-pub(super) struct Wanted<'a> {
-    pub(super) kind: Kind,
-    pub(super) backup: Option<&'a str>,
-    pub(super) from: Option<&'a str>,
-    pub(super) name: Option<&'a str>,
-    pub(super) server: Option<&'a str>,
-}
-
-impl Wanted<'_> {
+impl BackupChoice {
     /// Finds the backup that is meant; `--into` has no say in it.
-    pub(super) fn choose(&self, config: &Config, naming: &Naming) -> Result<(Local, Listed)> {
-        let Some(from) = self.from else {
-            let (store, name) = local_file(self.backup.unwrap_or_default())?;
+    pub(super) fn find(&self, kind: Kind, config: &Config, naming: &Naming) -> Result<(Local, Listed)> {
+        let Some(from) = &self.from else {
+            let (store, name) = local_file(self.backup.as_deref().unwrap_or_default())?;
             let backup = Catalogue::find(&store, &name, naming)?;
             return Ok((store, backup));
         };
         let store = store(from, config)?;
-        if let Some(name) = self.backup {
+        if let Some(name) = &self.backup {
             let backup = Catalogue::find(&store, name, naming)?;
             return Ok((store, backup));
         }
         let catalogue = Catalogue::read(&store, naming)?;
-        let alias = match self.name {
-            Some(name) => name.to_owned(),
-            None => only_name(catalogue.backups.iter().filter(|backup| backup.kind == self.kind), from)?,
+        let alias = match &self.name {
+            Some(name) => name.clone(),
+            None => only_name(catalogue.backups.iter().filter(|backup| backup.kind == kind), from)?,
         };
-        let scope = Scope { alias, kind: self.kind, database: None };
-        let backup = catalogue.newest(&scope, self.server, &naming.servername)?.clone();
+        let scope = Scope { alias, kind, database: None };
+        let backup = catalogue.newest(&scope, self.server.as_deref(), &naming.servername)?.clone();
         Ok((store, backup))
     }
 }

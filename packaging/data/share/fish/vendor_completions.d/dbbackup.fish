@@ -53,10 +53,10 @@ complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l config -d '
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l json -d 'Print one JSON object on stdout, and progress as JSON lines on stderr'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -s q -l quiet -d 'Print errors only'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -s h -l help -d 'Print help'
-complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l from -d 'Store: a folder, or a name in dbbackup.toml' -r
-complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l into -d 'Database to restore into; it never chooses the backup' -r
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l from -d 'Store: a folder, or a name in dbbackup.toml' -r -f -a "(__fish_complete_directories)"
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l name -d 'Take the newest backup of this name' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l server -d 'Take only backups that this server made' -r
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l into -d 'Database to restore into; it never chooses the backup' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l lock-timeout -d 'Seconds to wait for a lock that somebody holds' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l tmp-dir -d 'Folder for a temporary copy, where one cannot be avoided [default: the system\'s]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l config -d 'Names and retention [default: $DBBACKUP_CONFIG, else ./dbbackup.toml, else $XDG_CONFIG_HOME/dbbackup/dbbackup.toml]' -r -F
@@ -84,10 +84,10 @@ complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Print errors only'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l from -d 'Store: a folder, or a name in dbbackup.toml' -r -f -a "(__fish_complete_directories)"
-complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l into -d 'Folder to restore into, made if it is missing; or a name under [media] in dbbackup.toml' -r -f -a "(__fish_complete_directories)"
-complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l only -d 'Restore only this file or folder of the backup; may be given several times' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l name -d 'Take the newest backup of this name' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l server -d 'Take only backups that this server made' -r
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l into -d 'Folder to restore into, made if it is missing; or a name under [media] in dbbackup.toml' -r -f -a "(__fish_complete_directories)"
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l only -d 'Restore only this file or folder of the backup; may be given several times' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l config -d 'Names and retention [default: $DBBACKUP_CONFIG, else ./dbbackup.toml, else $XDG_CONFIG_HOME/dbbackup/dbbackup.toml]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l replace -d 'Replace files that are there and differ; else they stay'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l dry-run -d 'Read the whole backup, say what would be new, replaced or kept, and change nothing'
