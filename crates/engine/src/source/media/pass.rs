@@ -1,6 +1,7 @@
 //! One pass over an archive and a folder: a rehearsal, or the restore.
 
 use std::io::{self, Read};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Stat, statat};
@@ -79,7 +80,6 @@ impl<'a> Pass<'a> {
         let beside = Beside::new(plan.root);
         let rooms = Rooms::new(plan.root, tree.deepest().device);
         if let (true, true, Some(root)) = (plan.writes, plan.is_alone, &tree.deepest().folder) {
-            use std::os::fd::AsFd as _;
             beside.sweep(root.as_fd());
         }
         Ok(Self {
@@ -238,7 +238,6 @@ impl<'a> Pass<'a> {
 
     /// Takes note of a folder that was entered; the first time, it is swept, or gets what is known of it.
     fn meet_folder(&mut self, parts: &[&[u8]], is_new: bool) -> Taken<()> {
-        use std::os::fd::AsFd as _;
         let key = self.met.key(parts);
         if self.met.at(key).is_some() {
             return Ok(());
@@ -275,6 +274,7 @@ impl<'a> Pass<'a> {
         let pending = earlier.and_then(|_| self.beside.withdraw(key));
         if let Some(became) = earlier {
             self.uncount(became, pending.as_ref().map_or(0, |file| file.bytes));
+            self.met.forget(key);
         }
         // What is there is ours already, or somebody's.
         let ours = earlier
@@ -383,7 +383,10 @@ impl<'a> Pass<'a> {
                     self.count(Became::Kept, 0);
                     self.met.insert(file.key, Met::File(Became::Kept));
                 }
-                Without::LeftOut(why) => self.leave_out(&file.name, &why),
+                Without::LeftOut(why) => {
+                    self.met.forget(file.key);
+                    self.leave_out(&file.name, &why);
+                }
             }
         }
         Ok(())

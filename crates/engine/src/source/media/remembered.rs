@@ -47,6 +47,11 @@ impl Remembered {
         }
     }
 
+    /// Forgets a path.
+    pub(super) fn forget(&mut self, key: Key) {
+        self.met.remove(&key);
+    }
+
     /// Returns what stood at a path.
     pub(super) fn at(&self, key: Key) -> Option<Met> {
         self.met.get(&key).copied()
