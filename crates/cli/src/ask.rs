@@ -22,6 +22,17 @@ pub(crate) enum Answer {
     Nobody,
 }
 
+impl Answer {
+    /// Returns why nothing is done; `None` for a yes.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        match self {
+            Self::Yes => None,
+            Self::No => Some("nothing was changed"),
+            Self::Nobody => Some("nothing was changed: nobody is there to answer, and --yes was not given"),
+        }
+    }
+}
+
 /// Asks whether `backup` may replace the database at `target`, which is there.
 ///
 /// # Errors

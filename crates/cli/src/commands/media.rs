@@ -14,7 +14,7 @@ use serde_json::{Map, json};
 
 use super::{naming, require_same_source, run as surroundings};
 use crate::args::{Arguments, MediaArgs, MediaBackupArgs, MediaRestoreArgs, MediaVerb};
-use crate::ask::{Answer, may_replace_files};
+use crate::ask::may_replace_files;
 use crate::config::Config;
 use crate::exit_code;
 use crate::place::{Media, store};
@@ -73,16 +73,14 @@ fn bring_back(verb: &MediaRestoreArgs, config: &Config, output: &Output, cancel:
     let naming = naming(config, &given, None)?;
     let (store, backup) = verb.choice.find(Kind::Media, config, &naming)?;
     require_media(&backup, &naming)?;
-    if verb.replace && !verb.dry_run && !verb.yes && has_files(&media.path) {
-        let declined = match may_replace_files(&media.path, &backup, cancel)? {
-            Answer::Yes => None,
-            Answer::No => Some("nothing was changed"),
-            Answer::Nobody => Some("nothing was changed: nobody is there to answer, and --yes was not given"),
-        };
-        if let Some(why) = declined {
-            output.declined(why, &backup.name);
-            return Ok(exit_code::DECLINED);
-        }
+    if verb.replace
+        && !verb.dry_run
+        && !verb.yes
+        && has_files(&media.path)
+        && let Some(why) = may_replace_files(&media.path, &backup, cancel)?.refusal()
+    {
+        output.declined(why, &backup.name);
+        return Ok(exit_code::DECLINED);
     }
     let mut target = MediaTarget::new(&media.path).only(verb.only.iter().cloned());
     if verb.replace {

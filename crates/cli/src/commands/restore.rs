@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{naming, run as surroundings};
 use crate::args::{Arguments, BackupChoice, RestoreArgs};
-use crate::ask::{Answer, may_replace};
+use crate::ask::may_replace;
 use crate::config::Config;
 use crate::exit_code;
 use crate::place::{Database, local_file, store};
@@ -25,16 +25,12 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
     require_engine(&backup)?;
 
     let is_there = target.path.metadata().is_ok_and(|there| there.len() > 0 && !there.is_dir());
-    if is_there && !verb.yes {
-        let declined = match may_replace(&target.path, &backup, cancel)? {
-            Answer::Yes => None,
-            Answer::No => Some("nothing was changed"),
-            Answer::Nobody => Some("nothing was changed: nobody is there to answer, and --yes was not given"),
-        };
-        if let Some(why) = declined {
-            output.declined(why, &backup.name);
-            return Ok(exit_code::DECLINED);
-        }
+    if is_there
+        && !verb.yes
+        && let Some(why) = may_replace(&target.path, &backup, cancel)?.refusal()
+    {
+        output.declined(why, &backup.name);
+        return Ok(exit_code::DECLINED);
     }
 
     let progress = progress::listener(output, &target.alias);
