@@ -33,7 +33,7 @@ class BackupRequest:
             naming=self.naming,
             kind="database",
             alias=alias,
-            database=get_connector(alias, settings).database,
+            database=get_connector(alias).database,
             servername=self.servername,
             keep=settings.cleanup_keep,
             made=made,
@@ -83,7 +83,7 @@ def run_backup(
         DbbackupError: It failed; nothing is listed that was not there before.
 
     """
-    connector = get_connector(alias, settings)
+    connector = get_connector(alias)
     metadata, warnings = top_level(connector, settings)
     generate = name_generator(
         settings,

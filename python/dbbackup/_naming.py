@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from dbbackup._engine import Naming
+from dbbackup.conf import get_settings
 from dbbackup.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -103,6 +104,24 @@ def name_from_callable(
         message = f"`{setting}` must return a name, not `{name!r}`"
         raise ConfigurationError(message, subject=setting)
     return name + _SUFFIXES[compression]
+
+
+def generate_filename(extension: str, alias: str, servername: str | None) -> str:
+    """Return the name that a database backup made now gets, before a compression's suffix."""
+    settings = get_settings()
+    servername = servername or settings.hostname
+    template = settings.filename_template
+    if not callable(template):
+        return naming(settings).generate(alias, servername, extension)
+    return name_from_callable(
+        template,
+        settings,
+        kind="database",
+        alias=alias,
+        servername=servername,
+        extension=extension,
+        compression="none",
+    )
 
 
 def local_now(time_zone: str | None) -> datetime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ from django.db import connections
 from dbbackup import _engine
 from dbbackup._input import Chosen, choose
 from dbbackup._manifest import ask_validator
-from dbbackup._units import human_bytes, human_seconds
 from dbbackup.db.base import SQLITE_CONNECTOR, BaseDBConnector, get_connector, same_format
 from dbbackup.exceptions import ConfigurationError, RefusedError, UnsupportedError
 
@@ -53,20 +51,11 @@ class RestorePlan:
         """Return what the user has to know before it happens, in lines; without the question mark."""
         lines = [
             f"The database `{self.alias}` will be replaced, with everything in it:",
-            f"  target: {self._target()}",
+            f"  target: {self.connector.describe_target()}",
             f"  backup: {self.chosen.describe(self.time_zone)}",
         ]
         lines += [f"Attention: {sentence}." for sentence in self.differences]
         return "\n".join(lines)
-
-    def _target(self) -> str:
-        path = self.connector.target
-        try:
-            found = path.stat()
-        except OSError:
-            return f"{path} (there is no such file yet)"
-        age = human_seconds(time.time() - found.st_mtime)
-        return f"{path} ({human_bytes(found.st_size)}, last changed {age} ago)"
 
 
 def restored_alias(asked: str | None, settings: Settings) -> str:
@@ -99,7 +88,7 @@ def plan_restore(
         UnsupportedError: The database, the storage or the backup's format is not supported yet.
 
     """
-    connector = get_connector(alias, settings)
+    connector = get_connector(alias)
     chosen = choose(
         settings,
         kind="database",
@@ -109,7 +98,7 @@ def plan_restore(
         path=path,
         servername=servername,
     )
-    if chosen.file == Path(os.path.realpath(connector.target)):
+    if chosen.file == Path(os.path.realpath(connector.path)):
         message = f"cannot restore `{chosen.label}`: it is the database itself"
         raise RefusedError(message, subject=chosen.label)
     plan = RestorePlan(alias=alias, connector=connector, chosen=chosen, time_zone=settings.time_zone)

@@ -1,16 +1,22 @@
 """The connector of a database: which one it is, and what all have in common."""
 
-from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import Any, ClassVar
+from __future__ import annotations
 
-from django.db import connections
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils.module_loading import import_string
 
-from dbbackup._engine import Tool
-from dbbackup._naming import database_stem
-from dbbackup.conf import Settings, get_settings
-from dbbackup.exceptions import ConfigurationError, UnsupportedError
+from dbbackup._naming import database_stem, generate_filename
+from dbbackup.conf import get_settings
+from dbbackup.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from dbbackup import _engine
+    from dbbackup._file import StreamedFile
+
+DEFAULT_CONNECTOR = "dbbackup.db.django.DjangoConnector"
+"""For engines that the table does not name."""
 
 SQLITE_CONNECTOR = "dbbackup.db.sqlite.SqliteBackupConnector"
 
@@ -23,38 +29,48 @@ CONNECTOR_MAPPING = {
 """Django's database engine → dotted path of its connector."""
 
 
-class BaseDBConnector(ABC):
-    """Turns one entry of ``DATABASES`` into the engine's source and target. Opens nothing itself.
+class BaseDBConnector:
+    """Dumps and restores one database of ``DATABASES``. Opens nothing before it is asked to.
+
+    A connector of your own overrides ``_create_dump``, which returns a binary file, and ``_restore_dump``, which
+    takes one. The file is read once, from its beginning to its end; it is a stream, of any size.
 
     Args:
-        database_name: The alias.
-        settings: The project's settings; its ``DBBACKUP_CONNECTORS[alias]`` goes over the entry.
+        database_name: The alias. Default: Django's default database.
+        **options: ``DBBACKUP_CONNECTORS[alias]``; each becomes an attribute of its name in lower case.
 
     """
 
     extension: str = "dump"
     """What the names of its backups end in, without the dot."""
 
-    options: ClassVar[frozenset[str]] = frozenset({"CONNECTOR", "EXTENSION", "NAME"})
-    """The keys of ``DBBACKUP_CONNECTORS[alias]`` that it understands."""
+    exclude: ClassVar[list[str]] | list[str] = []
+    """Tables that are left out. Every connector has a list of its own."""
 
-    def __init__(self, database_name: str, settings: Settings) -> None:
-        self.database_name = database_name
-        self.connection = connections[database_name]
-        overrides = {key.upper(): value for key, value in settings.connectors.get(database_name, {}).items()}
-        unknown = sorted(overrides.keys() - self.options)
-        if unknown:
-            message = (
-                f"the option `{unknown[0]}` of `DBBACKUP_CONNECTORS[{database_name!r}]` is not supported yet"
-            )
-            raise UnsupportedError(
-                message,
-                subject=database_name,
-                hint=f"these are: {', '.join(sorted(self.options))}",
-            )
-        self.settings: dict[str, Any] = {**self.connection.settings_dict, **overrides}
-        self.extension = overrides.get("EXTENSION", self.extension)
-        self._tmp_dir = settings.tmp_dir
+    exact: bool = False
+    """Whether a restore also removes the rows that the backup does not have, where it would leave them."""
+
+    def __init__(self, database_name: str | None = None, **options: Any) -> None:
+        self.database_name = database_name or DEFAULT_DB_ALIAS
+        self.connection: Any = connections[self.database_name]
+        for option, value in options.items():
+            setattr(self, option.lower(), value)
+        # A change of one connector must reach neither another one nor the project's settings.
+        for name in ("exclude", "schemas", "env", "dump_env", "restore_env"):
+            value = getattr(self, name, None)
+            if isinstance(value, (list, tuple)):
+                setattr(self, name, list(value))
+            elif isinstance(value, dict):
+                setattr(self, name, dict(value))
+        self.notes: list[str] = []
+        """What the user should know of the last dump or restore, one sentence each."""
+        self.content: dict[str, Any] | None = None
+        """What the last dump held, as it stands in a manifest: ``{"tables": {name: rows}, "exact": True}``."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The entry in ``DATABASES`` with ``DBBACKUP_CONNECTORS[alias]`` over it."""
+        return {**self.connection.settings_dict, **get_settings().connectors.get(self.database_name, {})}
 
     @property
     def dotted_path(self) -> str:
@@ -64,61 +80,85 @@ class BaseDBConnector(ABC):
     @property
     def engine(self) -> str:
         """Django's database engine."""
-        return str(self.settings["ENGINE"])
+        return str(self.connection.settings_dict["ENGINE"])
 
     @property
     def database(self) -> str:
         """The database's own name, without a folder and what follows its first dot."""
         return database_stem(str(self.settings["NAME"]))
 
-    @property
-    @abstractmethod
-    def target(self) -> Path:
-        """The file that a restore replaces; absolute."""
+    def generate_filename(self, server_name: str | None = None) -> str:
+        """Return the name that a backup made now gets."""
+        return generate_filename(self.extension, self.database_name, server_name)
 
-    @abstractmethod
-    def dump_tool(self) -> Tool:
-        """Return the child process that writes the database's bytes to its standard output."""
+    def describe_target(self) -> str:
+        """Return what a restore would replace, in words: where it is, its size, its age; where that is known."""
+        return f"{self.engine}, `{self.settings['NAME']}`"
 
-    @abstractmethod
-    def load_tool(self) -> Tool:
-        """Return the child process that replaces the database by the bytes on its standard input."""
+    def create_dump(self) -> Any:
+        """Return the dump: a binary file. Closing it early ends what makes it."""
+        return self._create_dump()
+
+    def _create_dump(self) -> Any:
+        message = f"`{self.dotted_path}` does not implement `_create_dump`"
+        raise NotImplementedError(message)
+
+    def restore_dump(self, dump: Any) -> None:
+        """Replace the database's content by `dump`, a binary file that is read from its beginning."""
+        self._restore_dump(dump)
+
+    def _restore_dump(self, dump: Any) -> None:
+        message = f"`{self.dotted_path}` does not implement `_restore_dump`"
+        raise NotImplementedError(message)
+
+    def stream(self, source: Any) -> StreamedFile:
+        """Return the bytes of `source` as a file object (see :class:`dbbackup._file.StreamedFile`)."""
+        from dbbackup._file import StreamedFile
+
+        return StreamedFile(source, name=f"{self.database_name}.{self.extension}", tmp_dir=get_settings().tmp_dir)
 
 
-def get_connector(alias: str, settings: Settings | None = None) -> BaseDBConnector:
-    """Return the connector of the database `alias`.
+def restores_whole_or_not_at_all(method: Any) -> Any:
+    """Mark a ``_restore_dump`` that changes nothing unless it came to the end of its file without an error.
+
+    That end is the engine's word that all of the backup was proven. Every other method gets its file only after
+    a first reading has proven it.
+    """
+    method.is_atomic = True
+    return method
+
+
+def get_connector(database_name: str | None = None, *, connector_path: str | None = None) -> BaseDBConnector:
+    """Return the connector of the database `database_name`, with its options of ``DBBACKUP_CONNECTORS``.
+
+    Args:
+        database_name: The alias. Default: Django's default database.
+        connector_path: The class to take, as a manifest names it. Default: what the settings say.
 
     Raises:
-        ConfigurationError: There is no such database, or its entry cannot be used.
-        UnsupportedError: Its engine, its connector or an option is not supported yet.
+        ConfigurationError: There is no such database, or no such connector.
 
     """
-    settings = settings or get_settings()
+    settings = get_settings()
+    alias = database_name or DEFAULT_DB_ALIAS
     if alias not in settings.aliases:
         message = f"there is no database `{alias}`"
-        raise ConfigurationError(
-            message,
-            subject=alias,
-            hint=f"`DATABASES` has: {', '.join(settings.aliases)}",
-        )
-    engine = str(connections[alias].settings_dict["ENGINE"])
-    path = _connector_path(alias, engine, settings)
-    if path is None:
-        message = f"cannot back up or restore database `{alias}`: its engine `{engine}` is not supported yet"
-        raise UnsupportedError(
-            message,
-            subject=alias,
-            hint=f"these are: {', '.join(CONNECTOR_MAPPING)}",
-        )
-    if path not in CONNECTOR_MAPPING.values():
-        message = f"cannot back up or restore database `{alias}`: its connector `{path}` is not supported yet"
-        raise UnsupportedError(
-            message,
-            subject=alias,
-            hint=f"these are: {', '.join(dict.fromkeys(CONNECTOR_MAPPING.values()))}",
-        )
-    connector: BaseDBConnector = import_string(path)(alias, settings)
+        hint = f"`DATABASES` has: {', '.join(settings.aliases)}"
+        raise ConfigurationError(message, subject=alias, hint=hint)
+    options = {key: value for key, value in settings.connectors.get(alias, {}).items() if key.upper() != "CONNECTOR"}
+    connector_class = _import_connector(connector_path or connector_path_of(alias))
+    connector: BaseDBConnector = connector_class(alias, **options)
     return connector
+
+
+def connector_path_of(alias: str) -> str:
+    """Return the dotted path of the connector that the settings give to the database `alias`."""
+    settings = get_settings()
+    for key, value in settings.connectors.get(alias, {}).items():
+        if key.upper() == "CONNECTOR":
+            return str(value)
+    engine = str(connections[alias].settings_dict["ENGINE"])
+    return settings.connector_mapping.get(engine, CONNECTOR_MAPPING.get(engine, DEFAULT_CONNECTOR))
 
 
 def same_format(engine: str, other_engine: str) -> bool:
@@ -128,8 +168,9 @@ def same_format(engine: str, other_engine: str) -> bool:
     )
 
 
-def _connector_path(alias: str, engine: str, settings: Settings) -> str | None:
-    for key, value in settings.connectors.get(alias, {}).items():
-        if key.upper() == "CONNECTOR":
-            return str(value)
-    return settings.connector_mapping.get(engine, CONNECTOR_MAPPING.get(engine))
+def _import_connector(path: str) -> Any:
+    try:
+        return import_string(path)
+    except ImportError as error:
+        message = f"cannot import the connector `{path}`: {error}"
+        raise ConfigurationError(message, subject=path, hint="see DBBACKUP_CONNECTORS and DBBACKUP_CONNECTOR_MAPPING") from error

@@ -7,11 +7,16 @@ a child reads and writes it, as ``pg_dump`` would.
 
 import os
 import sys
+import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from dbbackup import _engine
 from dbbackup._engine import Tool
-from dbbackup.db.base import BaseDBConnector
+from dbbackup._units import human_bytes, human_seconds
+from dbbackup.conf import get_settings
+from dbbackup.db.base import BaseDBConnector, restores_whole_or_not_at_all
 from dbbackup.exceptions import ConfigurationError, UnsupportedError
 
 LOCK_TIMEOUT_SECONDS = 30
@@ -26,20 +31,36 @@ class SqliteBackupConnector(BaseDBConnector):
     @property
     def database(self) -> str:
         """The file's name without its folder and what follows its first dot."""
-        return self.target.name.split(".")[0]
+        return self.path.name.split(".")[0]
 
     @property
-    def target(self) -> Path:
+    def path(self) -> Path:
         """The database file; absolute, links not followed."""
         return database_path(self.settings["NAME"], self.database_name)
 
+    def describe_target(self) -> str:
+        """Return the file's path, size and age."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return f"{self.path} (there is no such file yet)"
+        age = human_seconds(time.time() - found.st_mtime)
+        return f"{self.path} ({human_bytes(found.st_size)}, last changed {age} ago)"
+
+    def _create_dump(self) -> Any:
+        return self.stream(_engine.open_dump(self.dump_tool()))
+
+    @restores_whole_or_not_at_all
+    def _restore_dump(self, dump: Any) -> None:
+        self.notes += _engine.load(self.load_tool(), dump)
+
     def dump_tool(self) -> Tool:
         """Return ``dbbackup sqlite-dump FILE``, with ``DBBACKUP_TMP_DIR`` for a snapshot if it needs one."""
-        return _tool("sqlite-dump", str(self.target), "--tmp-dir", self._tmp_dir)
+        return _tool("sqlite-dump", str(self.path), "--tmp-dir", get_settings().tmp_dir)
 
     def load_tool(self) -> Tool:
         """Return ``dbbackup sqlite-load FILE``, which changes nothing before the end mark has arrived."""
-        return _tool("sqlite-load", str(self.target), "--lock-timeout", str(LOCK_TIMEOUT_SECONDS))
+        return _tool("sqlite-load", str(self.path), "--lock-timeout", str(LOCK_TIMEOUT_SECONDS))
 
 
 def database_path(name: object, alias: str) -> Path:
