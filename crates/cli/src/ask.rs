@@ -113,7 +113,7 @@ fn question(target: &Path, backup: &Listed) -> String {
 fn provenance(backup: &Listed) -> String {
     let made = backup.created_at.map_or("at an unknown time".to_owned(), |made| age(made, Timestamp::now()));
     let server = backup.servername.as_deref().map_or(String::new(), |server| format!(" on {server}"));
-    format!("{}, made {made}{server}", ByteSize(backup.stored_bytes))
+    format!("{}, made {made}{server}", ByteSize(backup.stored_bytes.unwrap_or_default()))
 }
 
 /// Between two looks whether the run is to stop; nobody notices a tenth of a second.

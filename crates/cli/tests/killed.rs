@@ -313,6 +313,7 @@ fn dump_by_child(world: &World, store: &Local, run: &Run) -> dbbackup::Result<db
     let naming = Naming::standard("web-1", &["shop".to_owned()])?;
     let request = Backup {
         kind: dbbackup::manifest::Kind::Database,
+        reason: dbbackup::manifest::Reason::Asked,
         name: BackupName::Generated { naming: &naming, extension: "sqlite3" },
         alias: "shop".to_owned(),
         database: "shop".to_owned(),

@@ -9,10 +9,10 @@ use crate::compress::{self, Compression};
 use crate::count::{Counted, Tally, Watched};
 use crate::encrypt::{self, Encryption};
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::manifest::{FORMAT, Kind, Manifest, Reason, Record, State};
+use crate::manifest::{FORMAT, Kind, Manifest, Reason, Record, Skipped, State};
 use crate::name::Naming;
 use crate::run::{Phase, Run};
-use crate::source::{DumpFacts, Source};
+use crate::source::Source;
 use crate::store::{Existing, Slot, Store, is_listable};
 
 /// One database, or one folder of media, to be stored.
@@ -21,6 +21,8 @@ pub struct Backup<'a> {
     pub name: BackupName<'a>,
     /// What it is of.
     pub kind: Kind,
+    /// Why it is made.
+    pub reason: Reason,
     /// The name that the user gave the database, or the media.
     pub alias: String,
     /// The database's own name, without folder and without what follows its first dot; the folder's own for media.
@@ -77,7 +79,7 @@ pub struct Receipt {
 /// `Interrupted` when asked to stop.
 pub fn backup(request: &Backup<'_>, source: &mut dyn Source, store: &dyn Store, run: &Run) -> Result<Receipt> {
     let started = Instant::now();
-    let (name, created_at, mut slot) = request.claim(store, run)?;
+    let (name, unfinished, mut slot) = request.claim(store, run)?;
     let mut dump = source.open(run)?;
     let (plain, stored) = (Tally::bytes_only(), Tally::with_digest());
     let total = dump.expected_bytes();
@@ -91,19 +93,33 @@ pub fn backup(request: &Backup<'_>, source: &mut dyn Source, store: &dyn Store, 
     let facts = dump.finish()?;
     run.cancel.check()?;
     let notes = facts.notes.clone();
-    let record = request.record(created_at, &plain, &stored, facts);
-    let manifest = Manifest { top: request.metadata.clone(), dbbackup: Some(record.clone()) };
-    slot.commit(&manifest.to_json()?)?;
+    let record = Record {
+        state: State::Whole,
+        stored_bytes: stored.bytes(),
+        stored_sha256: stored.sha256(),
+        plain_bytes: plain.bytes(),
+        source: facts.source,
+        skipped: facts.skipped,
+        excluded: facts.excluded,
+        content: facts.content,
+        media: facts.media,
+        ..unfinished
+    };
+    let name = slot.renamed_to().unwrap_or(name);
+    slot.commit(&request.manifest(&record)?)?;
     Ok(Receipt { name, record, duration: started.elapsed(), notes })
 }
 
 impl Backup<'_> {
-    /// Claims the name before the first byte, and tells when the backup was begun: the name's own second.
-    fn claim<'s>(&self, store: &'s dyn Store, run: &Run) -> Result<(String, Timestamp, Box<dyn Slot + 's>)> {
+    /// Claims the name before the first byte, and returns the record of a backup that was begun in the name's own
+    /// second.
+    fn claim<'s>(&self, store: &'s dyn Store, run: &Run) -> Result<(String, Record, Box<dyn Slot + 's>)> {
         let (naming, extension) = match &self.name {
             BackupName::Given { name, existing } => {
                 require_listable(name)?;
-                return Ok((name.clone(), Timestamp::now(), store.claim(name, *existing)?));
+                let record = self.unfinished(Timestamp::now());
+                let slot = store.claim(name, *existing, &self.manifest(&record)?)?;
+                return Ok((name.clone(), record, slot));
             }
             BackupName::Generated { naming, extension } => (naming, extension),
         };
@@ -111,9 +127,10 @@ impl Backup<'_> {
             let now = Timestamp::now();
             let name = naming.generate(self.kind, &self.alias, &self.servername, extension, self.compression, now)?;
             require_listable(&name)?;
-            match store.claim(&name, Existing::Refuse) {
+            let record = self.unfinished(now);
+            match store.claim(&name, Existing::Refuse, &self.manifest(&record)?) {
                 Err(taken) if taken.kind() == ErrorKind::AlreadyExists => {}
-                result => return Ok((name, now, result?)),
+                result => return Ok((name, record, result?)),
             }
             let next = Duration::from_nanos(1_000_000_000 - u64::from(now.subsec_nanosecond().unsigned_abs()));
             let deadline = Instant::now() + next;
@@ -127,27 +144,31 @@ impl Backup<'_> {
             .hint("put %H%M%S into the date format, and {datetime} into the template"))
     }
 
-    fn record(&self, created_at: Timestamp, plain: &Tally, stored: &Tally, facts: DumpFacts) -> Record {
+    fn manifest(&self, record: &Record) -> Result<Vec<u8>> {
+        Manifest { top: self.metadata.clone(), dbbackup: Some(record.clone()) }.to_json()
+    }
+
+    fn unfinished(&self, created_at: Timestamp) -> Record {
         Record {
             format: FORMAT,
-            state: State::Whole,
+            state: State::Writing,
             kind: self.kind,
             alias: self.alias.clone(),
             database: self.database.clone(),
             servername: self.servername.clone(),
             created_at,
-            reason: Reason::Asked,
+            reason: self.reason,
             compression: self.compression,
             encryption: Encryption::None,
-            stored_bytes: stored.bytes(),
-            stored_sha256: stored.sha256(),
-            plain_bytes: plain.bytes(),
+            stored_bytes: 0,
+            stored_sha256: String::new(),
+            plain_bytes: 0,
             source_id: self.source_id.clone(),
-            source: facts.source,
-            skipped: facts.skipped,
-            excluded: facts.excluded,
-            content: facts.content,
-            media: facts.media,
+            source: Map::new(),
+            skipped: Skipped::default(),
+            excluded: Vec::new(),
+            content: None,
+            media: None,
             generator: format!("dbbackup {}", crate::VERSION),
             unknown: Map::new(),
         }

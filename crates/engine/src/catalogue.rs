@@ -44,8 +44,8 @@ pub struct Backup {
     pub servername: Option<String>,
     /// When it was made, UTC.
     pub created_at: Option<Timestamp>,
-    /// Size in the store.
-    pub stored_bytes: u64,
+    /// Size in the store, where a manifest or the listing tells.
+    pub stored_bytes: Option<u64>,
     /// How it is compressed, by manifest or name.
     pub compression: Compression,
     /// How it is encrypted, by manifest or name.
@@ -78,22 +78,30 @@ impl Catalogue {
         let entries: HashMap<String, Entry> =
             store.list()?.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
         let mut catalogue = Self::default();
-        for entry in entries.values().filter(|entry| is_listable(&entry.name)) {
+        let payloads: Vec<&Entry> = entries.values().filter(|entry| is_listable(&entry.name)).collect();
+        for payloads in payloads.chunks(MANIFESTS_AT_ONCE) {
+            let names: Vec<&str> = payloads.iter().map(|entry| entry.name.as_str()).collect();
             // Asked for every payload: a listing taken while a backup is committed may miss its manifest.
-            let manifest = store.manifest(&entry.name);
-            if matches!(manifest, Ok(None)) && naming.extension_of(&entry.name).is_none() {
-                continue;
-            }
-            let described = manifest.and_then(|json| Backup::describe(entry, json.as_deref(), naming));
-            match described {
-                Ok(Some(backup)) => catalogue.backups.push(backup),
-                Ok(None) => {}
-                Err(error) => catalogue.faulty.push(Faulty { name: entry.name.clone(), why: error.to_string() }),
+            for (entry, manifest) in payloads.iter().zip(store.manifests(&names)) {
+                catalogue.add(entry, manifest, naming)?;
             }
         }
         catalogue.backups.sort_by(|a, b| a.age_key().cmp(&b.age_key()));
         catalogue.faulty.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(catalogue)
+    }
+
+    fn add(&mut self, entry: &Entry, manifest: Result<Option<Vec<u8>>>, naming: &Naming) -> Result<()> {
+        if matches!(manifest, Ok(None)) && naming.extension_of(&entry.name).is_none() {
+            return Ok(());
+        }
+        match manifest.and_then(|json| Backup::describe(entry, json.as_deref(), naming)) {
+            Ok(Some(backup)) => self.backups.push(backup),
+            Ok(None) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+            Err(error) => self.faulty.push(Faulty { name: entry.name.clone(), why: error.to_string() }),
+        }
+        Ok(())
     }
 
     /// Returns the backups in `scope`, oldest first; safety backups aside.
@@ -139,7 +147,7 @@ impl Catalogue {
     pub fn find(store: &dyn Store, name: &str, naming: &Naming) -> Result<Backup> {
         let stored = store.get(name)?;
         let manifest = store.manifest(name)?;
-        let entry = Entry { name: name.to_owned(), bytes: stored.bytes.unwrap_or(0) };
+        let entry = Entry { name: name.to_owned(), bytes: stored.bytes };
         Backup::describe(&entry, manifest.as_deref(), naming)?.ok_or_else(|| unfinished(name))
     }
 
@@ -190,10 +198,12 @@ impl Backup {
             if record.state == State::Writing {
                 return Ok(None);
             }
-            record.confirm_size(&entry.name, entry.bytes)?;
+            if let Some(bytes) = entry.bytes {
+                record.confirm_size(&entry.name, bytes)?;
+            }
             return Ok(Some(Self::ours(entry, record, &manifest)));
         }
-        if entry.bytes == 0 {
+        if entry.bytes == Some(0) {
             let message = format!("cannot use backup `{}`: it is empty, and no manifest says so", entry.name);
             return Err(Error::new(ErrorKind::Corrupt, message).at(Stage::Store).subject(&entry.name));
         }
@@ -226,7 +236,7 @@ impl Backup {
             database: Some(record.database.clone()),
             servername: Some(record.servername.clone()),
             created_at: Some(record.created_at),
-            stored_bytes: entry.bytes,
+            stored_bytes: Some(record.stored_bytes),
             compression: record.compression,
             encryption: record.encryption,
             reason: record.reason,
@@ -244,6 +254,9 @@ impl Backup {
         (self.created_at, &self.name)
     }
 }
+
+/// Manifests in memory at once; a store in a network asks for some of them at the same time.
+const MANIFESTS_AT_ONCE: usize = 64;
 
 /// Says that a backup is there and is none yet.
 pub(crate) fn unfinished(name: &str) -> Error {

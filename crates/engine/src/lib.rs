@@ -24,6 +24,7 @@
 //! let naming = Naming::standard("web-1", &["shop".to_owned()])?;
 //! let request = Backup {
 //!     kind: Kind::Database,
+//!     reason: dbbackup::manifest::Reason::Asked,
 //!     name: BackupName::Generated { naming: &naming, extension: "sqlite3" },
 //!     alias: "shop".to_owned(),
 //!     database: "shop".to_owned(),
@@ -71,7 +72,7 @@ pub use encrypt::Encryption;
 pub use error::{Error, ErrorKind, ErrorReport, KINDS, KindInfo, Result, Retry, Stage};
 pub use name::Naming;
 pub use prune::{Prune, prune};
-pub use restore::{Report, preview, restore, verify};
+pub use restore::{Report, head, preview, restore, verify};
 pub use run::{Cancel, Event, Phase, Progress, Run};
 pub use store::{Local, Memory, Store};
 

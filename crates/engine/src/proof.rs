@@ -1,17 +1,74 @@
 //! What proves that a dump is whole, without our manifest: its own end.
 
+use std::io::{Cursor, Read};
+
+use crate::archive::tar::{Kind, Unpack, is_tar};
+use crate::count::{drain, fill};
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::source::media::MediaContent;
+
+/// What a dump's own content proves.
+#[derive(Default)]
+pub(crate) struct Proof {
+    /// What proves, in words, that it is whole; `None` if nothing can.
+    pub(crate) end: Option<&'static str>,
+    /// What a tar archive holds.
+    pub(crate) content: Option<MediaContent>,
+}
+
+/// Reads plain bytes to their end, and proves by them what can be proven.
+///
+/// # Errors
+///
+/// `Corrupt` where the format has an end and it is not there; the stream's own.
+pub(crate) fn prove(plain: &mut dyn Read) -> Result<Proof> {
+    let mut head = vec![0; HEAD_BYTES];
+    let count = fill(plain, &mut head)
+        .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the stream").at(Stage::Store))?;
+    head.truncate(count);
+    let is_tar = is_tar(&head);
+    let mut plain = Cursor::new(head).chain(plain);
+    if is_tar {
+        return Ok(Proof { end: Some("tar's two zero blocks"), content: Some(count_members(&mut plain)?) });
+    }
+    let mut prover = Prover::default();
+    drain(&mut plain, Stage::Store, |part| {
+        prover.watch(part);
+        Ok(())
+    })?;
+    Ok(Proof { end: prover.prove()?, content: None })
+}
+
+/// Reads a tar stream to its proven end, and counts.
+fn count_members(plain: &mut dyn Read) -> Result<MediaContent> {
+    let mut archive = Unpack::new(plain);
+    let mut content = MediaContent::default();
+    while let Some(member) = archive.next()? {
+        match member.kind {
+            Kind::File => content.files += 1,
+            Kind::Folder if !is_root(&member.path) => content.folders += 1,
+            _ => {}
+        }
+        content.bytes = content.bytes.saturating_add(member.bytes);
+    }
+    Ok(content)
+}
+
+/// Whether a path is that of the folder itself: `.`, `./`.
+fn is_root(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/').all(|part| matches!(part, b"" | b"."))
+}
 
 /// Watches plain bytes flow and keeps what a proof needs: the first 512 bytes, the last 1,024, the count.
 #[derive(Default)]
-pub(crate) struct Prover {
+struct Prover {
     head: Vec<u8>,
     tail: Vec<u8>,
     bytes: u64,
 }
 
 impl Prover {
-    pub(crate) fn watch(&mut self, part: &[u8]) {
+    fn watch(&mut self, part: &[u8]) {
         let missing = HEAD_BYTES.saturating_sub(self.head.len());
         self.head.extend_from_slice(&part[..missing.min(part.len())]);
         let last = &part[part.len().saturating_sub(TAIL_BYTES)..];
@@ -26,7 +83,7 @@ impl Prover {
     /// # Errors
     ///
     /// `Corrupt` where the format has an end and it is not there.
-    pub(crate) fn prove(&self) -> Result<Option<&'static str>> {
+    fn prove(&self) -> Result<Option<&'static str>> {
         let tail = self.tail.trim_ascii_end();
         let (is_whole, proof) = if self.head.starts_with(SQLITE_MAGIC) {
             (sqlite_bytes(&self.head) == Some(self.bytes), "the pages that its header counts")

@@ -1,16 +1,15 @@
 //! Restore: target ← archive ← compress ← encrypt ← store. Verify: the same line into nothing.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-use crate::archive::tar::{Kind, Unpack, is_tar};
 use crate::catalogue::unfinished;
 use crate::compress;
 use crate::count::{Counted, Tally, Watched, drain, fill};
 use crate::encrypt;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::manifest::{Manifest, Record, Skipped, State};
-use crate::proof::{HEAD_BYTES, Prover};
+use crate::proof::{HEAD_BYTES, Proof, prove};
 use crate::run::{Phase, Run};
 use crate::source::media::{MediaChanges, MediaContent};
 use crate::source::{LoadFacts, Target};
@@ -96,30 +95,14 @@ pub fn verify(name: &str, store: &dyn Store, run: &Run) -> Result<Report> {
     let started = Instant::now();
     let _lock = store.lock(Hold::Shared)?;
     let backup = Stored::find(name, store)?;
-    let (mut content, mut by_itself) = (None, None);
+    let mut proof = Proof::default();
     let read = backup.read(store, run, Phase::Verify, |plain| {
-        let mut head = vec![0; HEAD_BYTES];
-        let count = fill(plain, &mut head)
-            .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the stream").at(Stage::Store))?;
-        head.truncate(count);
-        let is_tar = is_tar(&head);
-        let mut plain = Cursor::new(head).chain(plain);
-        if is_tar {
-            content = Some(count_members(&mut plain)?);
-            by_itself = Some("tar's two zero blocks");
-            return Ok(());
-        }
-        let mut prover = Prover::default();
-        drain(&mut plain, Stage::Store, |part| {
-            prover.watch(part);
-            Ok(())
-        })?;
-        by_itself = prover.prove()?;
+        proof = prove(plain)?;
         Ok(())
     })?;
-    let proofs: Vec<&str> = backup.by_manifest().into_iter().chain(by_itself).collect();
+    let proofs: Vec<&str> = backup.by_manifest().into_iter().chain(proof.end).collect();
     let mut report = backup.report(&read, LoadFacts::default(), started);
-    report.content = content;
+    report.content = proof.content;
     report.proof = proofs.join(", ");
     if proofs.is_empty() {
         "nothing".clone_into(&mut report.proof);
@@ -130,24 +113,18 @@ pub fn verify(name: &str, store: &dyn Store, run: &Run) -> Result<Report> {
     Ok(report)
 }
 
-/// Reads a tar stream to its proven end, and counts.
-fn count_members(plain: &mut dyn Read) -> Result<MediaContent> {
-    let mut archive = Unpack::new(plain);
-    let mut content = MediaContent::default();
-    while let Some(member) = archive.next()? {
-        match member.kind {
-            Kind::File => content.files += 1,
-            Kind::Folder if !is_root(&member.path) => content.folders += 1,
-            _ => {}
-        }
-        content.bytes = content.bytes.saturating_add(member.bytes);
-    }
-    Ok(content)
-}
-
-/// Whether a path is that of the folder itself: `.`, `./`.
-fn is_root(path: &[u8]) -> bool {
-    path.split(|&byte| byte == b'/').all(|part| matches!(part, b"" | b"."))
+/// Returns the first plain bytes of one stored backup, at most 512: they tell its format. Proves nothing.
+///
+/// # Errors
+///
+/// `NotFound`, the store's; `Corrupt` where not even they can be read.
+pub fn head(name: &str, store: &dyn Store) -> Result<Vec<u8>> {
+    let (_, mut archive) = compress::decode(encrypt::open(store.get(name)?.reader))?;
+    let mut head = vec![0; HEAD_BYTES];
+    let count = fill(&mut archive, &mut head)
+        .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the backup").at(Stage::Store))?;
+    head.truncate(count);
+    Ok(head)
 }
 
 /// A stored backup and what its manifest says of it.
@@ -177,13 +154,14 @@ impl<'a> Stored<'a> {
         self.record.as_ref().map(|record| record.plain_bytes)
     }
 
-    /// Reads the backup through every stage into `sink`, to its last byte, and compares it with its manifest.
+    /// Reads the backup through every stage into `sink`, to its last byte, and compares it with its manifest: the
+    /// sink sees the end only if they agree.
     fn read(
         &self,
         store: &dyn Store,
         run: &Run,
         phase: Phase,
-        sink: impl FnOnce(&mut dyn Read) -> Result<()>,
+        sink: impl FnOnce(&mut (dyn Read + Send)) -> Result<()>,
     ) -> Result<Found> {
         let (name, total) = (self.name, self.plain_bytes());
         let stored = store.get(name)?;
@@ -193,16 +171,10 @@ impl<'a> Stored<'a> {
         let sealed = Counted::new(stored.reader, &stored_tally);
         let small = encrypt::open(sealed);
         let (_, archive) = compress::decode(small).map_err(|error| error.subject(name))?;
-        let mut plain = Watched::new(archive, &plain_tally, run, phase, total);
-        sink(&mut plain).map_err(|error| error.subject(name))?;
-
-        let found = Found {
-            stored_bytes: stored_tally.bytes(),
-            stored_sha256: stored_tally.sha256(),
-            plain_bytes: plain_tally.bytes(),
-        };
-        self.confirm(&found)?;
-        Ok(found)
+        let plain = Watched::new(archive, &plain_tally, run, phase, total);
+        let mut proven = Proven { plain, stored_tally, plain_tally, backup: self, found: None };
+        sink(&mut proven).map_err(|error| error.subject(name))?;
+        proven.finish().map_err(|error| error.subject(name))
     }
 
     fn confirm(&self, found: &Found) -> Result<()> {
@@ -234,5 +206,41 @@ impl<'a> Stored<'a> {
             left_out: facts.left_out,
             notes: facts.notes,
         }
+    }
+}
+
+/// The plain bytes of a backup. `Ok(0)` means that its size and digest are those of its manifest, too.
+struct Proven<'a, R> {
+    plain: Watched<R>,
+    stored_tally: Tally,
+    plain_tally: Tally,
+    backup: &'a Stored<'a>,
+    found: Option<Found>,
+}
+
+impl<R: Read> Proven<'_, R> {
+    /// Reads what the sink left and returns what was found.
+    fn finish(mut self) -> Result<Found> {
+        drain(&mut self, Stage::Store, |_| Ok(()))?;
+        self.found.ok_or_else(|| Error::new(ErrorKind::Bug, "a stream was not read to its end"))
+    }
+}
+
+impl<R: Read> Read for Proven<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.found.is_some() {
+            return Ok(0);
+        }
+        let count = self.plain.read(buf)?;
+        if count == 0 && !buf.is_empty() {
+            let found = Found {
+                stored_bytes: self.stored_tally.bytes(),
+                stored_sha256: self.stored_tally.sha256(),
+                plain_bytes: self.plain_tally.bytes(),
+            };
+            self.backup.confirm(&found)?;
+            self.found = Some(found);
+        }
+        Ok(count)
     }
 }

@@ -151,7 +151,7 @@ mod tests {
             database: None,
             servername: Some(server.into()),
             created_at: Timestamp::from_second(second).ok(),
-            stored_bytes: 1,
+            stored_bytes: Some(1),
             compression: crate::Compression::None,
             encryption: crate::Encryption::None,
             reason: Reason::Asked,

@@ -1,5 +1,6 @@
 //! What one run of the engine may use, whom it tells how far it is, and how it is stopped.
 
+use std::fmt;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -106,23 +107,36 @@ impl Progress for Silent {
 }
 
 /// A request to stop, shared with a signal handler or another thread.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicUsize>);
+#[derive(Clone, Default)]
+pub struct Cancel {
+    signal: Arc<AtomicUsize>,
+    watch: Option<Arc<Watch>>,
+}
+
+type Watch = dyn Fn() -> Option<usize> + Send + Sync;
 
 impl Cancel {
+    /// Makes a request that `watch` is asked for: often, from whichever thread works; it returns a signal to stop.
+    pub fn watching(watch: impl Fn() -> Option<usize> + Send + Sync + 'static) -> Self {
+        Self { signal: Arc::default(), watch: Some(Arc::new(watch)) }
+    }
+
     /// Asks the run to stop, as signal `signal` would (2 for SIGINT, 15 for SIGTERM).
     pub fn request(&self, signal: usize) {
-        self.0.store(signal, Ordering::Relaxed);
+        self.signal.store(signal, Ordering::Relaxed);
     }
 
     /// Returns the signal that asked to stop.
     pub fn signal(&self) -> Option<usize> {
-        Some(self.0.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
+        if let Some(signal) = self.watch.as_ref().and_then(|watch| watch()) {
+            self.request(signal);
+        }
+        Some(self.signal.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
     }
 
     /// Returns the cell that a signal handler stores its signal in.
     pub fn cell(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.signal)
     }
 
     /// Fails with [`ErrorKind::Interrupted`] once somebody asked to stop.
@@ -132,5 +146,11 @@ impl Cancel {
             Some(15) => Err(Error::new(ErrorKind::Interrupted, "terminated (SIGTERM)")),
             Some(_) => Err(Error::new(ErrorKind::Interrupted, "interrupted (SIGINT)")),
         }
+    }
+}
+
+impl fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cancel").field("signal", &self.signal).finish_non_exhaustive()
     }
 }

@@ -30,6 +30,7 @@ fn the_peak_stays_within_64_mib_at_any_count_and_size() {
     let store = Local::new(folder.path().join("store"));
     let request = Backup {
         kind: Kind::Media,
+        reason: dbbackup::manifest::Reason::Asked,
         name: BackupName::Given { name: "media.tar".to_owned(), existing: Existing::Refuse },
         alias: "media".to_owned(),
         database: "media".to_owned(),

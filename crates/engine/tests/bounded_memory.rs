@@ -29,6 +29,7 @@ impl Read for Flood {
 fn store_one(store: &Local, name: &str, compression: Compression, bytes: u64) {
     let request = Backup {
         kind: dbbackup::manifest::Kind::Database,
+        reason: dbbackup::manifest::Reason::Asked,
         name: BackupName::Given { name: name.to_owned(), existing: Existing::Refuse },
         alias: "flood".to_owned(),
         database: "flood".to_owned(),
@@ -59,6 +60,7 @@ fn the_peak_does_not_grow_with_the_size() {
     let mut tool = Tool::new(["sh", "-c", "head -c 200000000 /dev/zero"]);
     let request = Backup {
         kind: dbbackup::manifest::Kind::Database,
+        reason: dbbackup::manifest::Reason::Asked,
         name: BackupName::Given { name: "tool".to_owned(), existing: Existing::Refuse },
         alias: "tool".to_owned(),
         database: "tool".to_owned(),

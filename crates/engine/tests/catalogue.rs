@@ -243,6 +243,7 @@ fn names_that_no_listing_shows_are_refused_before_the_first_byte() {
     for name in ["sub/a.sqlite3", ".hidden.sqlite3", "a.sqlite3.metadata", ""] {
         let request = Backup {
             kind: dbbackup::manifest::Kind::Database,
+            reason: Reason::Asked,
             name: BackupName::Given { name: name.to_owned(), existing: Existing::Refuse },
             alias: "app".to_owned(),
             database: "app".to_owned(),

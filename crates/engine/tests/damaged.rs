@@ -19,6 +19,7 @@ fn a_backup(shop: &Shop, store: &Memory, compression: Compression) -> String {
     let naming = naming();
     let request = Backup {
         kind: dbbackup::manifest::Kind::Database,
+        reason: dbbackup::manifest::Reason::Asked,
         name: BackupName::Generated { naming: &naming, extension: "sqlite3" },
         alias: "shop".to_owned(),
         database: "shop".to_owned(),

@@ -58,6 +58,7 @@ fn back_up(
     let naming = naming();
     let request = Backup {
         kind: dbbackup::manifest::Kind::Database,
+        reason: dbbackup::manifest::Reason::Asked,
         name: match name {
             Some(name) => BackupName::Given { name: name.to_owned(), existing: Existing::Refuse },
             None => BackupName::Generated { naming: &naming, extension: "sqlite3" },

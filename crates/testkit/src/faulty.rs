@@ -50,8 +50,8 @@ impl<S: Store> FaultyStore<S> {
 }
 
 impl<S: Store> Store for FaultyStore<S> {
-    fn claim(&self, name: &str, existing: Existing) -> Result<Box<dyn Slot + '_>> {
-        let inner = self.inner.claim(name, existing)?;
+    fn claim(&self, name: &str, existing: Existing, unfinished: &[u8]) -> Result<Box<dyn Slot + '_>> {
+        let inner = self.inner.claim(name, existing, unfinished)?;
         Ok(Box::new(FaultySlot { inner, write_fails_at: self.write_fails_at, commit_fails: self.commit_fails }))
     }
 

@@ -84,6 +84,7 @@ impl BackupArgs {
         require_same_source(Kind::Database, &database.alias, &shown, &source_id, store, naming)?;
         let request = Backup {
             kind: Kind::Database,
+            reason: dbbackup::manifest::Reason::Asked,
             name: match &self.output {
                 Some(name) => BackupName::Given { name: name.clone(), existing: Existing::Refuse },
                 None => BackupName::Generated { naming, extension: "sqlite3" },

@@ -18,7 +18,7 @@ pub(crate) fn dump(verb: &ChildArgs, cancel: &Cancel) -> u8 {
 }
 
 pub(crate) fn load(verb: &ChildArgs, cancel: &Cancel) -> u8 {
-    status(verb, cancel, |sqlite, run| serve_load(sqlite, io::stdin().lock(), io::stderr(), run))
+    status(verb, cancel, |sqlite, run| serve_load(sqlite, io::stdin(), io::stderr(), run))
 }
 
 fn status(verb: &ChildArgs, cancel: &Cancel, serve: impl FnOnce(&mut Sqlite, &Run) -> Result<()>) -> u8 {

@@ -49,14 +49,14 @@ fn print(backups: &[&Listed], output: &Output) {
     for backup in backups {
         let made = backup.created_at.map_or("?".to_owned(), local_time);
         let server = backup.servername.as_deref().unwrap_or("?");
-        let size = ByteSize(backup.stored_bytes);
+        let size = ByteSize(backup.stored_bytes.unwrap_or_default());
         let name = &backup.name;
         rows.push(format!("{name:width$}  {made:19}  {size:>9}  {:alias_width$}  {server}", alias(backup)));
     }
     if !rows.is_empty() {
         output.result(&rows.join("\n"));
     }
-    let total = ByteSize(backups.iter().map(|backup| backup.stored_bytes).sum());
+    let total = ByteSize(backups.iter().filter_map(|backup| backup.stored_bytes).sum());
     match backups.len() {
         0 => output.line("no backups"),
         1 => output.line(&format!("1 backup, {total}")),

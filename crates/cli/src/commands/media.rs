@@ -41,6 +41,7 @@ fn back_up(verb: &MediaBackupArgs, config: &Config, output: &Output, cancel: &Ca
     require_same_source(Kind::Media, &media.alias, &media.path.display().to_string(), &source_id, &store, &naming)?;
     let request = Backup {
         kind: Kind::Media,
+        reason: dbbackup::manifest::Reason::Asked,
         name: match &verb.output {
             Some(name) => BackupName::Given { name: name.clone(), existing: Existing::Refuse },
             None => BackupName::Generated { naming: &naming, extension: MEDIA_EXTENSION },

@@ -10,9 +10,9 @@ use std::io::Read;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::count::drain;
-use crate::error::{Result, Stage};
+use crate::error::Result;
 use crate::manifest::{Content, Skipped};
+use crate::proof;
 use crate::run::Run;
 use media::{MediaChanges, MediaContent};
 
@@ -78,13 +78,14 @@ pub trait Load {
         false
     }
 
-    /// Takes all plain bytes and changes nothing; returns what [`Load::write`] would do.
+    /// Takes all plain bytes, proves by them what can be proven, and changes nothing; returns what [`Load::write`]
+    /// would do.
     ///
     /// # Errors
     ///
     /// As [`Load::write`]; `Refused` where there is no room.
-    fn rehearse(&mut self, plain: &mut dyn Read) -> Result<LoadFacts> {
-        drain(plain, Stage::Store, |_| Ok(()))?;
+    fn rehearse(&mut self, plain: &mut (dyn Read + Send)) -> Result<LoadFacts> {
+        prove(plain)?;
         Ok(LoadFacts::default())
     }
 
@@ -93,7 +94,7 @@ pub trait Load {
     /// # Errors
     ///
     /// The stream's own error as it is, or the target's.
-    fn write(&mut self, plain: &mut dyn Read) -> Result<()>;
+    fn write(&mut self, plain: &mut (dyn Read + Send)) -> Result<()>;
 
     /// Checks what came and puts it in place, whole or not at all.
     ///
@@ -103,6 +104,15 @@ pub trait Load {
     ///
     /// `Corrupt` if the content is damaged, `Refused` if it is something else, `Busy`: the target is as it was.
     fn commit(self: Box<Self>) -> Result<LoadFacts>;
+}
+
+/// Reads plain bytes to their end, and proves by them what can be proven: for a [`Load::rehearse`] of one's own.
+///
+/// # Errors
+///
+/// `Corrupt` where the format has an end and it is not there; the stream's own.
+pub fn prove(plain: &mut dyn Read) -> Result<()> {
+    proof::prove(plain).map(drop)
 }
 
 /// What a load did, or would do.

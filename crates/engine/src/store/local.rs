@@ -73,7 +73,7 @@ impl Local {
 }
 
 impl Store for Local {
-    fn claim(&self, name: &str, existing: Existing) -> Result<Box<dyn Slot + '_>> {
+    fn claim(&self, name: &str, existing: Existing, _unfinished: &[u8]) -> Result<Box<dyn Slot + '_>> {
         let path = self.path(name)?;
         let folder = parent(&path);
         let failed = |source| self.fail(&format!("write backup `{name}`"), source, ErrorKind::Write);
@@ -158,7 +158,7 @@ impl Store for Local {
             // A file that vanished since, or a dangling link.
             let Ok(metadata) = fs::metadata(entry.path()) else { continue };
             if metadata.is_file() {
-                listed.push(Entry { name, bytes: metadata.len() });
+                listed.push(Entry { name, bytes: Some(metadata.len()) });
             }
         }
         Ok(listed)

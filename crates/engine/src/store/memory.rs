@@ -37,7 +37,7 @@ impl Memory {
 }
 
 impl Store for Memory {
-    fn claim(&self, name: &str, existing: Existing) -> Result<Box<dyn Slot + '_>> {
+    fn claim(&self, name: &str, existing: Existing, _unfinished: &[u8]) -> Result<Box<dyn Slot + '_>> {
         let mut state = self.state();
         let taken = existing == Existing::Refuse && state.files.contains_key(name);
         if taken || !state.claimed.insert(name.to_owned()) {
@@ -59,7 +59,7 @@ impl Store for Memory {
 
     fn list(&self) -> Result<Vec<Entry>> {
         let state = self.state();
-        let entry = |(name, bytes): (&String, &Vec<u8>)| Entry { name: name.clone(), bytes: bytes.len() as u64 };
+        let entry = |(name, bytes): (&String, &Vec<u8>)| Entry { name: name.clone(), bytes: Some(bytes.len() as u64) };
         Ok(state.files.iter().map(entry).collect())
     }
 

@@ -16,11 +16,13 @@ pub use memory::Memory;
 pub trait Store: Send + Sync {
     /// Claims `name` for one new backup, before its first byte.
     ///
+    /// `unfinished` is its manifest in the state `writing`: a store that has no atomic commit puts it there first.
+    ///
     /// # Errors
     ///
     /// `AlreadyExists` if the name is taken, or another run is writing it (with [`Existing::Replace`]: only the
     /// latter); `Config` for a name that leaves the store.
-    fn claim(&self, name: &str, existing: Existing) -> Result<Box<dyn Slot + '_>>;
+    fn claim(&self, name: &str, existing: Existing, unfinished: &[u8]) -> Result<Box<dyn Slot + '_>>;
 
     /// Opens the payload `name`, and tells its size in stored bytes where it is known.
     ///
@@ -31,6 +33,11 @@ pub trait Store: Send + Sync {
 
     /// Reads the manifest of `name`; `None` if it has none. At most [`MANIFEST_BYTES`].
     fn manifest(&self, name: &str) -> Result<Option<Vec<u8>>>;
+
+    /// Reads the manifests of several payloads that were listed, in their order, as [`Store::manifest`] does.
+    fn manifests(&self, names: &[&str]) -> Vec<Result<Option<Vec<u8>>>> {
+        names.iter().map(|name| self.manifest(name)).collect()
+    }
 
     /// Lists what is in the store, in no order: payloads and manifests, none of our own other files.
     fn list(&self) -> Result<Vec<Entry>>;
@@ -60,6 +67,11 @@ pub trait Slot {
     ///
     /// The payload's own error as it is, or the store's.
     fn write(&mut self, payload: &mut dyn Read) -> Result<()>;
+
+    /// Returns the name that the store gave the payload instead of the claimed one; known once it is written.
+    fn renamed_to(&self) -> Option<String> {
+        None
+    }
 
     /// Makes payload and manifest durable and visible, the payload first.
     ///
@@ -94,8 +106,8 @@ pub enum Existing {
 pub struct Entry {
     /// Its name.
     pub name: String,
-    /// Its size.
-    pub bytes: u64,
+    /// Its size, where a listing tells.
+    pub bytes: Option<u64>,
 }
 
 /// What a manifest's name ends in: `<name>.metadata`, as the predecessor's.

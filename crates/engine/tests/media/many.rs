@@ -13,6 +13,7 @@ use crate::world::{World, changes};
 pub(crate) fn backup_into(store: &dyn Store, folder: &Path, compression: Compression, run: &Run) -> Receipt {
     let request = Backup {
         kind: Kind::Media,
+        reason: dbbackup::manifest::Reason::Asked,
         name: BackupName::Given { name: "a.tar".to_owned(), existing: Existing::Replace },
         alias: "media".to_owned(),
         database: "media".to_owned(),

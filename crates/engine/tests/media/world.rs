@@ -61,6 +61,7 @@ impl World {
     pub(crate) fn backup_of(&self, source: &mut MediaSource) -> Result<Receipt> {
         let request = Backup {
             kind: Kind::Media,
+            reason: dbbackup::manifest::Reason::Asked,
             name: BackupName::Given { name: "a".to_owned(), existing: Existing::Replace },
             alias: "media".to_owned(),
             database: "media".to_owned(),
@@ -88,7 +89,7 @@ impl World {
     /// Puts an archive that somebody else wrote into the store.
     pub(crate) fn keep(&self, archive: &[u8]) {
         use dbbackup::Store as _;
-        let mut slot = self.store.claim("a", Existing::Replace).unwrap();
+        let mut slot = self.store.claim("a", Existing::Replace, b"{}").unwrap();
         slot.write(&mut &archive[..]).unwrap();
         slot.commit(b"{}").unwrap();
     }

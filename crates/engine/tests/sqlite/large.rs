@@ -41,6 +41,7 @@ fn require_both_ways(mode: &str) {
     let store = Local::new(world.path("store"));
     let request = dbbackup::Backup {
         kind: dbbackup::manifest::Kind::Database,
+        reason: dbbackup::manifest::Reason::Asked,
         name: dbbackup::BackupName::Given { name: "a".to_owned(), existing: dbbackup::store::Existing::Refuse },
         alias: "large".to_owned(),
         database: "large".to_owned(),

@@ -55,6 +55,7 @@ impl World {
     pub(crate) fn backup_of(&self, source: &mut Sqlite) -> Result<Receipt> {
         let request = Backup {
             kind: dbbackup::manifest::Kind::Database,
+            reason: dbbackup::manifest::Reason::Asked,
             name: BackupName::Given { name: "a".to_owned(), existing: Existing::Replace },
             alias: "shop".to_owned(),
             database: "shop".to_owned(),

@@ -86,11 +86,11 @@ impl Load for MediaLoad<'_> {
         true
     }
 
-    fn rehearse(&mut self, plain: &mut dyn Read) -> Result<LoadFacts> {
+    fn rehearse(&mut self, plain: &mut (dyn Read + Send)) -> Result<LoadFacts> {
         self.pass(plain, false, false).map(|(facts, _)| facts)
     }
 
-    fn write(&mut self, plain: &mut dyn Read) -> Result<()> {
+    fn write(&mut self, plain: &mut (dyn Read + Send)) -> Result<()> {
         fs::create_dir_all(&self.root).map_err(|source| failed(&self.root, source))?;
         // As the next run will find it: leftovers bear its digest.
         self.root = fs::canonicalize(&self.root).map_err(|source| failed(&self.root, source))?;

@@ -60,7 +60,7 @@ impl ToolLoad {
 }
 
 impl Load for ToolLoad {
-    fn write(&mut self, plain: &mut dyn Read) -> Result<()> {
+    fn write(&mut self, plain: &mut (dyn Read + Send)) -> Result<()> {
         let sent = drain(plain, Stage::Store, |part| {
             let length = u32::try_from(part.len()).expect("parts are short");
             self.send(&length.to_le_bytes())?;

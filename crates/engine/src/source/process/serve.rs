@@ -45,7 +45,7 @@ pub fn serve_dump(
 /// The target's own error, which the parent was told.
 pub fn serve_load(
     target: &mut dyn Target,
-    stdin: impl Read,
+    stdin: impl Read + Send,
     stderr: impl Write + Send + 'static,
     run: &Run,
 ) -> Result<()> {

@@ -100,7 +100,7 @@ struct SqliteLoad {
 }
 
 impl Load for SqliteLoad {
-    fn write(&mut self, plain: &mut dyn Read) -> Result<()> {
+    fn write(&mut self, plain: &mut (dyn Read + Send)) -> Result<()> {
         let path = self.database.path.clone();
         let mut is_first = true;
         let file = self.scratch.file();
