@@ -7,7 +7,7 @@ work cleanly and is raised again. Failures raise a subclass of :class:`dbbackup.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Self, final
+from typing import Any, Literal, Protocol, Self, final
 
 __version__: str
 """The version of the engine, of the command line and of this package: one number."""
@@ -15,6 +15,7 @@ __version__: str
 Compression = Literal["none", "gzip", "zstd"]
 Encryption = Literal["none", "openpgp", "age"]
 Kind = Literal["database", "media"]
+Reason = Literal["asked", "before-restore"]
 
 Progress = Callable[[str, int, int | None], None]
 """Called at most ten times a second, on the calling thread: phase (``backup``, ``restore``, ``verify``,
@@ -27,13 +28,57 @@ def main(argv: Sequence[str]) -> int:
 def exit_code(kind: str) -> int:
     """Return the exit status for an error's `kind` (``DbbackupError.kind``)."""
 
+class Readable(Protocol):
+    """A binary file object that is read once, from its beginning. ``b""`` is its end, and means: all was whole."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def close(self) -> None: ...
+
+class Upload(Protocol):
+    """One new backup on its way into a storage. One that is not committed is abandoned: nothing stays of it."""
+
+    def send(self, part: bytes, /) -> None:
+        """Take the next stored bytes."""
+
+    def finish(self) -> str:
+        """Take the end of the payload; return the name under which it is stored."""
+
+    def commit(self, manifest: bytes, /) -> None:
+        """Store the manifest, which makes the backup whole."""
+
+    def abandon(self) -> None:
+        """Remove what was stored so far."""
+
+class Bridge(Protocol):
+    """What the engine needs of a storage that it does not know itself. Called on the thread that called it."""
+
+    def claim(self, name: str, replace: bool, unfinished: bytes, /) -> Upload:
+        """Begin a new backup; `unfinished` is a manifest that says so. Raise ``BackupExistsError`` if it is taken."""
+
+    def open(self, name: str, /) -> Readable: ...
+    def manifests(self, names: list[str], /) -> Sequence[bytes | None | BaseException]:
+        """Return the manifest of each payload: ``None`` if it has none, an exception if it cannot be read."""
+
+    def names(self) -> list[str]:
+        """Return the names of all files of the storage's folder."""
+
+    def delete(self, name: str, /) -> None:
+        """Delete a file; one that is gone already is no error."""
+
+    def describe(self) -> str: ...
+
 @final
 class Store:
-    """A folder of backups. Nothing is opened or created before the first use."""
+    """Where backups are kept: a folder. Nothing is opened or created before the first use."""
 
     def __new__(cls, location: str, *, file_mode: int = 0o600) -> Self: ...
+    @staticmethod
+    def over(bridge: Bridge) -> Store:
+        """Return the store that `bridge` gives access to."""
+
     @property
-    def location(self) -> str: ...
+    def location(self) -> str:
+        """The folder, or what the bridge calls it."""
 
 @final
 class Tool:
@@ -44,6 +89,36 @@ class Tool:
     """
 
     def __new__(cls, argv: Sequence[str], *, env: Mapping[str, str] = ...) -> Self: ...
+
+Source = Tool | Callable[[], Readable]
+"""What is dumped: a tool's output, or the file object that a callable opens."""
+
+class Loader(Protocol):
+    """What is restored into, in Python."""
+
+    needs_proof: bool
+    """Whether `load` changes things before it has come to the end of its file: a first reading then proves it all.
+    One with a method ``rehearse``, which is like `load` and changes nothing, does that reading itself."""
+
+    def load(self, file: Readable, /) -> Mapping[str, Any] | None:
+        """Restore; return what came of it: ``media``, ``left_out``, ``notes``, as in a :class:`Report`."""
+
+Target = Tool | Loader
+"""What is restored into."""
+
+@final
+class Dump:
+    """A tool's dump: a :class:`Readable`. Its end means that the tool ended well; closing it ends the tool."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def close(self) -> None: ...
+
+@final
+class Lent:
+    """A stream of the engine: a :class:`Readable` while the call lasts that it was given to."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def close(self) -> None: ...
 
 @final
 class Naming:
@@ -66,6 +141,8 @@ class Naming:
         aliases: Sequence[str] = ...,
         extensions: Sequence[str] = ...,
     ) -> Self: ...
+    def generate(self, alias: str, servername: str, extension: str) -> str:
+        """Return the name of a database backup that is made now, without a compression's suffix."""
 
 @final
 class Backup:
@@ -79,10 +156,11 @@ class Backup:
     servername: str | None
     created_at: datetime | None
     """Aware, UTC."""
-    stored_bytes: int
+    stored_bytes: int | None
+    """``None`` where neither a manifest nor the listing tells."""
     compression: Compression
     encryption: Encryption
-    reason: Literal["asked", "before-restore"]
+    reason: Reason
     is_ours: bool
     """Whether it has a manifest of ours (the predecessor's and hand-made files have none)."""
     manifest: dict[str, Any]
@@ -178,7 +256,7 @@ class Pruned:
 def backup(
     store: Store,
     *,
-    source: Tool,
+    source: Source,
     naming: Naming,
     alias: str,
     database: str,
@@ -186,11 +264,17 @@ def backup(
     extension: str,
     compression: Compression,
     metadata: Mapping[str, Any],
+    kind: Kind = "database",
+    reason: Reason = "asked",
+    facts: Callable[[], Mapping[str, Any]] | None = None,
     name: str | None = None,
     replace: bool = False,
     progress: Progress | None = None,
 ) -> Receipt:
     """Stream `source` into one new backup in `store`.
+
+    `facts` is asked once a file object of Python's has come to its end: ``content``, ``excluded``, ``media``,
+    ``notes``, ``skipped``, ``source``, as in a manifest, each of them optional.
 
     Without `name` the name is generated; one that is taken waits for the next second. A given `name` is used
     as it is: one that exists raises ``BackupExistsError`` before the first byte is read, unless `replace`.
@@ -201,10 +285,23 @@ def restore(
     store: Store,
     name: str,
     *,
-    target: Tool,
+    target: Target,
+    dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Stream the backup `name` into `target`, which changes nothing before all of it is proven."""
+    """Stream the backup `name` into `target`, which changes nothing before all of it is proven.
+
+    `dry_run` changes nothing at all, and the report says what would be.
+    """
+
+def open_dump(source: Tool) -> Dump:
+    """Start `source` and return what it writes."""
+
+def load(target: Tool, file: Readable) -> list[str]:
+    """Stream `file` into `target`, which changes nothing before its end; return what the user should know."""
+
+def head(store: Store, name: str) -> bytes:
+    """Return the first plain bytes of the backup `name`, at most 512. They are not proven."""
 
 def media_backup(
     store: Store,

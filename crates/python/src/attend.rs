@@ -1,11 +1,14 @@
-//! Work on a thread of its own, while the calling thread asks Python for signals and tells it of progress.
+//! Work on the calling thread, without the interpreter, which is asked for signals and told of progress meanwhile.
+//!
+//! Storages, connectors and database connections of Python belong to the thread that uses them, so the engine works
+//! on the thread that called it, and calls Python there.
 
-use std::io;
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
 
-use dbbackup::{Error, Event, Progress, Run};
+use dbbackup::{Cancel, Error, Event, Progress, Run};
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
 
@@ -13,51 +16,114 @@ use crate::errors;
 
 /// Runs `work` without the interpreter, and returns what it returned.
 ///
-/// Every 100 ms the calling thread asks for signals and calls `progress` with the newest event. An exception
-/// from either ends the work cleanly and is raised again. A panic becomes a `PanicException`.
+/// Every 100 ms it asks for signals and calls `progress` with the newest event. An exception from either ends the work
+/// cleanly and is raised again. A panic becomes a `PanicException`.
 pub(crate) fn attend<T: Send>(
     py: Python<'_>,
     progress: Option<Py<PyAny>>,
     work: impl FnOnce(&Run) -> dbbackup::Result<T> + Send,
 ) -> PyResult<T> {
-    let newest = Arc::new(Newest::default());
-    let run = Run { progress: newest.clone(), ..Run::default() };
-    let cancel = run.cancel.clone();
-    let (mut raised, result) = py.detach(|| {
-        std::thread::scope(|scope| {
-            let (done, ended) = sync_channel::<()>(0);
-            let worker = std::thread::Builder::new().spawn_scoped(scope, move || {
-                let result = work(&run);
-                drop(done);
-                result
-            })?;
-            let mut raised = None;
-            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(PATIENCE) {
-                let asked = Python::attach(|py| {
-                    py.check_signals()?;
-                    newest.tell_python(py, progress.as_ref())
-                });
-                if let Err(exception) = asked
-                    && raised.is_none()
-                {
-                    cancel.request(signal_of(&exception));
-                    raised = Some(exception);
-                }
-            }
-            io::Result::Ok((raised, worker.join()))
-        })
-    })?;
+    let (attendant, run) = Attendant::start(progress);
+    let result = py.detach(|| {
+        let _current = Current::enter(&run);
+        work(&run)
+    });
     // A signal that came while the work was ending.
-    raised = raised.or_else(|| py.check_signals().err());
+    let raised = attendant.raised().or_else(|| py.check_signals().err());
     match (raised, result) {
-        (_, Err(panic)) => std::panic::resume_unwind(panic),
-        (Some(exception), Ok(result)) => {
+        (Some(exception), result) => {
             if result.is_ok() {
                 exception.value(py).call_method1("add_note", ("the work had been done when this came",))?;
             }
             Err(exception)
         }
-        (None, Ok(result)) => result.map_err(|error: Error| errors::to_python(py, &error)),
+        (None, result) => result.map_err(|error: Error| errors::to_python(py, &error)),
+    }
+}
+
+/// Returns the run that this thread is in, or one of its own.
+pub(crate) fn current_run() -> Run {
+    CURRENT.with_borrow(|current| current.clone()).unwrap_or_else(|| Attendant::start(None).1)
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Run>> = const { RefCell::new(None) };
+}
+
+/// Makes a run the thread's current one; dropped, the one before is again.
+struct Current(Option<Run>);
+
+impl Current {
+    fn enter(run: &Run) -> Self {
+        Self(CURRENT.replace(Some(run.clone())))
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
+    }
+}
+
+/// Stands between a run and the interpreter.
+struct Attendant {
+    thread: ThreadId,
+    progress: Option<Py<PyAny>>,
+    /// Older events are of no use to somebody who looks ten times a second.
+    newest: Mutex<Option<Event>>,
+    looked: Mutex<Instant>,
+    raised: Mutex<Option<PyErr>>,
+}
+
+impl Attendant {
+    fn start(progress: Option<Py<PyAny>>) -> (Arc<Self>, Run) {
+        let attendant = Arc::new(Self {
+            thread: std::thread::current().id(),
+            progress,
+            newest: Mutex::default(),
+            looked: Mutex::new(Instant::now()),
+            raised: Mutex::default(),
+        });
+        let watching = Arc::clone(&attendant);
+        let cancel = Cancel::watching(move || watching.look());
+        let run = Run { progress: attendant.clone(), cancel, ..Run::default() };
+        (attendant, run)
+    }
+
+    /// Asks Python, at most every 100 ms and only on its own thread, whether to go on; returns the signal to stop with.
+    fn look(&self) -> Option<usize> {
+        if std::thread::current().id() != self.thread {
+            return None;
+        }
+        {
+            let mut looked = lock(&self.looked);
+            if looked.elapsed() < PATIENCE {
+                return None;
+            }
+            *looked = Instant::now();
+        }
+        let exception = Python::attach(|py| py.check_signals().and_then(|()| self.tell(py)).err())?;
+        let signal = signal_of(&exception);
+        lock(&self.raised).get_or_insert(exception);
+        Some(signal)
+    }
+
+    fn tell(&self, py: Python<'_>) -> PyResult<()> {
+        let event = lock(&self.newest).take();
+        if let (Some(event), Some(progress)) = (event, &self.progress) {
+            progress.call1(py, (event.phase.id(), event.done, event.total))?;
+        }
+        Ok(())
+    }
+
+    fn raised(&self) -> Option<PyErr> {
+        lock(&self.raised).take()
+    }
+}
+
+impl Progress for Attendant {
+    fn tell(&self, event: Event) {
+        *lock(&self.newest) = Some(event);
     }
 }
 
@@ -69,24 +135,8 @@ fn signal_of(exception: &PyErr) -> usize {
     })
 }
 
-/// The newest event; older ones are of no use to somebody who looks ten times a second.
-#[derive(Default)]
-struct Newest(Mutex<Option<Event>>);
-
-impl Newest {
-    fn tell_python(&self, py: Python<'_>, progress: Option<&Py<PyAny>>) -> PyResult<()> {
-        let event = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let (Some(event), Some(progress)) = (event, progress) {
-            progress.call1(py, (event.phase.id(), event.done, event.total))?;
-        }
-        Ok(())
-    }
-}
-
-impl Progress for Newest {
-    fn tell(&self, event: Event) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(event);
-    }
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const PATIENCE: Duration = Duration::from_millis(100);

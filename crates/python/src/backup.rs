@@ -3,20 +3,22 @@
 use pyo3::prelude::*;
 
 use crate::attend::attend;
-use crate::convert::{backup_name, compression, json_from_python};
-use crate::types::{Naming, Receipt, Store, Tool};
+use crate::convert::{backup_name, compression, json_from_python, kind_of, reason_of};
+use crate::dump::Source;
+use crate::store::Store;
+use crate::types::{Naming, Receipt};
 
 /// Streams a source into one new backup. The contract is documented in `_engine.pyi`.
 #[pyfunction]
 #[pyo3(signature = (
     store, *, source, naming, alias, database, servername, extension, compression, metadata,
-    name = None, replace = false, progress = None,
+    kind = "database", reason = "asked", facts = None, name = None, replace = false, progress = None,
 ))]
 #[allow(clippy::too_many_arguments)] // keyword-only in Python
 pub(crate) fn backup(
     py: Python<'_>,
     store: &Store,
-    source: &Tool,
+    source: Source,
     naming: &Naming,
     alias: String,
     database: String,
@@ -24,12 +26,16 @@ pub(crate) fn backup(
     extension: &str,
     compression: &str,
     metadata: &Bound<'_, PyAny>,
+    kind: &str,
+    reason: &str,
+    facts: Option<Py<PyAny>>,
     name: Option<String>,
     replace: bool,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Receipt> {
     let request = dbbackup::Backup {
-        kind: dbbackup::manifest::Kind::Database,
+        kind: kind_of(kind)?,
+        reason: reason_of(reason)?,
         name: backup_name(name, replace, naming, extension),
         alias,
         database,
@@ -38,6 +44,6 @@ pub(crate) fn backup(
         compression: self::compression(compression)?,
         metadata: json_from_python(metadata)?,
     };
-    let (mut tool, local) = (source.0.clone(), &store.local);
-    attend(py, progress, |run| dbbackup::backup(&request, &mut tool, local, run)).map(Receipt::from)
+    let (mut source, store) = (source.into_engine(facts), store.engine());
+    attend(py, progress, |run| dbbackup::backup(&request, &mut *source, store, run)).map(Receipt::from)
 }

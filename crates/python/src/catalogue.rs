@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use dbbackup::manifest::Kind;
 use dbbackup::retention::Policy;
 use dbbackup::{Catalogue, Prune, Scope};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::convert::kind_of;
 use crate::errors::to_python;
-use crate::types::{Backup, Naming, Pruned, Store};
+use crate::store::Store;
+use crate::types::{Backup, Naming, Pruned};
 
 /// Lists the whole backups of a store. The contract is documented in `_engine.pyi`.
 #[pyfunction]
@@ -24,7 +24,7 @@ pub(crate) fn catalogue(py: Python<'_>, store: &Store, naming: &Naming) -> PyRes
 #[pyfunction]
 #[pyo3(signature = (store, name, *, naming))]
 pub(crate) fn find(py: Python<'_>, store: &Store, name: &str, naming: &Naming) -> PyResult<Backup> {
-    let found = py.detach(|| Catalogue::find(&store.local, name, &naming.0));
+    let found = py.detach(|| Catalogue::find(store.engine(), name, &naming.0));
     Backup::new(py, &found.map_err(|error| to_python(py, &error))?)
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn prune(
     };
     // What the filter was not asked about, because a backup that was made meanwhile pushed it out, stays for now.
     let keep = |name: &str| wanted.as_ref().is_some_and(|wanted| wanted.get(name).copied().unwrap_or(true));
-    let plan = py.detach(|| dbbackup::prune(&request, &store.local, &naming.0, keep));
+    let plan = py.detach(|| dbbackup::prune(&request, store.engine(), &naming.0, keep));
     Pruned::new(py, &plan.map_err(|error| to_python(py, &error))?)
 }
 
@@ -86,7 +86,7 @@ fn wanted(
     filter: &Py<PyAny>,
 ) -> PyResult<HashMap<String, bool>> {
     let request = Prune { dry_run: true, ..*request };
-    let plan = py.detach(|| dbbackup::prune(&request, &store.local, &naming.0, |_| false));
+    let plan = py.detach(|| dbbackup::prune(&request, store.engine(), &naming.0, |_| false));
     let decisions = plan.map_err(|error| to_python(py, &error))?.decisions;
     let surplus = decisions.into_iter().filter(dbbackup::retention::Decision::is_deletion);
     surplus
@@ -101,13 +101,5 @@ fn wanted(
 type Faulty = (String, String);
 
 fn read(py: Python<'_>, store: &Store, naming: &Naming) -> PyResult<Catalogue> {
-    py.detach(|| Catalogue::read(&store.local, &naming.0)).map_err(|error| to_python(py, &error))
-}
-
-fn kind_of(word: &str) -> PyResult<Kind> {
-    match word {
-        "database" => Ok(Kind::Database),
-        "media" => Ok(Kind::Media),
-        _ => Err(PyValueError::new_err(format!("unknown kind `{word}`"))),
-    }
+    py.detach(|| Catalogue::read(store.engine(), &naming.0)).map_err(|error| to_python(py, &error))
 }

@@ -1,5 +1,6 @@
 //! Values between Python and the engine.
 
+use dbbackup::manifest::{Kind, Reason};
 use dbbackup::store::Existing;
 use dbbackup::{BackupName, Compression, ErrorKind};
 use jiff::tz::TimeZone;
@@ -15,6 +16,27 @@ use crate::types::Naming;
 /// Reads a compression's word.
 pub(crate) fn compression(word: &str) -> PyResult<Compression> {
     Compression::from_id(word).ok_or_else(|| PyValueError::new_err(format!("unknown compression `{word}`")))
+}
+
+/// Reads a kind's word.
+pub(crate) fn kind_of(word: &str) -> PyResult<Kind> {
+    match word {
+        "database" => Ok(Kind::Database),
+        "media" => Ok(Kind::Media),
+        _ => Err(PyValueError::new_err(format!("unknown kind `{word}`"))),
+    }
+}
+
+/// Reads a reason's word.
+pub(crate) fn reason_of(word: &str) -> PyResult<Reason> {
+    let mut reasons = [Reason::Asked, Reason::BeforeRestore].into_iter();
+    reasons.find(|reason| reason.id() == word).ok_or_else(|| PyValueError::new_err(format!("unknown reason `{word}`")))
+}
+
+/// Reads a value that JSON can hold, by Python's own `json`.
+pub(crate) fn from_json<T: serde::de::DeserializeOwned>(value: &Bound<'_, PyAny>) -> PyResult<T> {
+    let text: String = PyModule::import(value.py(), "json")?.getattr("dumps")?.call1((value,))?.extract()?;
+    serde_json::from_str(&text).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// Says how a backup gets its name: it is given one, or one is generated.

@@ -8,9 +8,13 @@ mod attend;
 mod backup;
 mod catalogue;
 mod convert;
+mod dump;
 mod errors;
 mod media;
+mod reader;
 mod restore;
+mod store;
+mod target;
 mod types;
 
 use std::ffi::OsString;
@@ -24,17 +28,21 @@ mod _engine {
     #[pymodule_export]
     use super::catalogue::{catalogue, find, newest, prune};
     #[pymodule_export]
+    use super::dump::{Dump, open_dump};
+    #[pymodule_export]
     use super::errors::exit_code;
     #[pymodule_export]
     use super::main;
     #[pymodule_export]
     use super::media::{media_backup, media_restore};
     #[pymodule_export]
-    use super::restore::{restore, verify};
+    use super::restore::{head, restore, verify};
     #[pymodule_export]
-    use super::types::{
-        Backup, Decision, MediaChanges, MediaContent, Naming, Pruned, Receipt, Report, Skipped, Store, Tool,
-    };
+    use super::store::Store;
+    #[pymodule_export]
+    use super::target::load;
+    #[pymodule_export]
+    use super::types::{Backup, Decision, MediaChanges, MediaContent, Naming, Pruned, Receipt, Report, Skipped, Tool};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]

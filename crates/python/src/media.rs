@@ -11,7 +11,8 @@ use pyo3::prelude::*;
 use crate::attend::attend;
 use crate::convert::{backup_name, compression, json_from_python};
 use crate::errors::to_python;
-use crate::types::{MEDIA, Naming, Receipt, Report, Store};
+use crate::store::Store;
+use crate::types::{MEDIA, Naming, Receipt, Report};
 
 /// Streams a folder into one new backup. The contract is documented in `_engine.pyi`.
 #[pyfunction]
@@ -37,6 +38,7 @@ pub(crate) fn media_backup(
 ) -> PyResult<Receipt> {
     let request = dbbackup::Backup {
         kind: Kind::Media,
+        reason: dbbackup::manifest::Reason::Asked,
         name: backup_name(name, replace, naming, MEDIA_EXTENSION),
         alias: MEDIA.to_owned(),
         database: MEDIA.to_owned(),
@@ -47,8 +49,8 @@ pub(crate) fn media_backup(
     };
     let exclude = Exclude::new(exclude).map_err(|error| to_python(py, &error))?;
     let source = MediaSource::new(folder).excluding(exclude).with_readers(readers);
-    let (mut source, local) = (never.into_iter().fold(source, MediaSource::never), &store.local);
-    attend(py, progress, |run| dbbackup::backup(&request, &mut source, local, run)).map(Receipt::from)
+    let (mut source, store) = (never.into_iter().fold(source, MediaSource::never), store.engine());
+    attend(py, progress, |run| dbbackup::backup(&request, &mut source, store, run)).map(Receipt::from)
 }
 
 /// Restores files of a backup into a folder. The contract is documented in `_engine.pyi`.
@@ -69,6 +71,6 @@ pub(crate) fn media_restore(
     if replace {
         target = target.replacing();
     }
-    let (work, local) = (if dry_run { dbbackup::preview } else { dbbackup::restore }, &store.local);
-    attend(py, progress, |run| work(name, &mut target, local, run)).map(Report::from)
+    let (work, store) = (if dry_run { dbbackup::preview } else { dbbackup::restore }, store.engine());
+    attend(py, progress, |run| work(name, &mut target, store, run)).map(Report::from)
 }

@@ -1,28 +1,41 @@
-//! `restore` and `verify`.
+//! `restore`, `verify` and `head`.
 
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::attend::attend;
-use crate::types::{Report, Store, Tool};
+use crate::store::Store;
+use crate::target::Target;
+use crate::types::Report;
 
 /// Streams a backup into a target. The contract is documented in `_engine.pyi`.
 #[pyfunction]
-#[pyo3(signature = (store, name, *, target, progress = None))]
+#[pyo3(signature = (store, name, *, target, dry_run = false, progress = None))]
 pub(crate) fn restore(
     py: Python<'_>,
     store: &Store,
     name: &str,
-    target: &Tool,
+    target: Target,
+    dry_run: bool,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Report> {
-    let (mut tool, local) = (target.0.clone(), &store.local);
-    attend(py, progress, |run| dbbackup::restore(name, &mut tool, local, run)).map(Report::from)
+    let (mut target, store) = (target.into_engine(), store.engine());
+    let work = if dry_run { dbbackup::preview } else { dbbackup::restore };
+    attend(py, progress, |run| work(name, &mut *target, store, run)).map(Report::from)
 }
 
 /// Reads a backup to its end. The contract is documented in `_engine.pyi`.
 #[pyfunction]
 #[pyo3(signature = (store, name, *, progress = None))]
 pub(crate) fn verify(py: Python<'_>, store: &Store, name: &str, progress: Option<Py<PyAny>>) -> PyResult<Report> {
-    let local = &store.local;
-    attend(py, progress, |run| dbbackup::verify(name, local, run)).map(Report::from)
+    let store = store.engine();
+    attend(py, progress, |run| dbbackup::verify(name, store, run)).map(Report::from)
+}
+
+/// Reads the beginning of a backup. The contract is documented in `_engine.pyi`.
+#[pyfunction]
+pub(crate) fn head<'py>(py: Python<'py>, store: &Store, name: &str) -> PyResult<Bound<'py, PyBytes>> {
+    let store = store.engine();
+    let head = attend(py, None, |_| dbbackup::head(name, store))?;
+    Ok(PyBytes::new(py, &head))
 }

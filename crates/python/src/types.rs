@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
 
+use dbbackup::Listed;
 use dbbackup::manifest;
+use dbbackup::manifest::Kind;
 use dbbackup::retention::Plan;
 use dbbackup::source::media;
-use dbbackup::{Listed, Local};
 use jiff::tz::TimeZone;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -16,28 +16,9 @@ use pyo3::types::PyDict;
 use crate::convert::{datetime, json_to_python};
 use crate::errors::to_python;
 
-/// A folder of backups.
-#[pyclass(frozen)]
-pub(crate) struct Store {
-    pub(crate) local: Local,
-}
-
-#[pymethods]
-impl Store {
-    #[new]
-    #[pyo3(signature = (location, *, file_mode = 0o600))]
-    fn new(location: PathBuf, file_mode: u32) -> Self {
-        Self { local: Local::new(location).with_file_mode(file_mode) }
-    }
-
-    #[getter]
-    fn location(&self) -> String {
-        self.local.root().to_string_lossy().into_owned()
-    }
-}
-
 /// A child process that gives or takes the bytes of one database.
-#[pyclass(frozen)]
+#[pyclass(frozen, from_py_object)]
+#[derive(Clone)]
 pub(crate) struct Tool(pub(crate) dbbackup::source::process::Tool);
 
 #[pymethods]
@@ -82,6 +63,12 @@ impl Naming {
             .and_then(|naming| naming.with_media(media_template, MEDIA));
         Ok(Self(naming.map_err(|error| to_python(py, &error))?))
     }
+
+    fn generate(&self, py: Python<'_>, alias: &str, servername: &str, extension: &str) -> PyResult<String> {
+        let (none, now) = (dbbackup::Compression::None, jiff::Timestamp::now());
+        let name = self.0.generate(Kind::Database, alias, servername, extension, none, now);
+        name.map_err(|error| to_python(py, &error))
+    }
 }
 
 /// One listed backup.
@@ -93,7 +80,7 @@ pub(crate) struct Backup {
     database: Option<String>,
     servername: Option<String>,
     created_at: Py<PyAny>,
-    stored_bytes: u64,
+    stored_bytes: Option<u64>,
     compression: &'static str,
     encryption: &'static str,
     reason: &'static str,
