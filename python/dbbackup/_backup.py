@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from dbbackup import _engine
 from dbbackup._manifest import top_level
@@ -14,7 +14,10 @@ from dbbackup.db.base import get_connector
 from dbbackup.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dbbackup.conf import Settings
+    from dbbackup.db.base import BaseDBConnector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,18 @@ class BackupRequest:
     naming: _engine.Naming
     servername: str
     compression: _engine.Compression
+    exclude: tuple[str, ...] = ()
+    """Tables that are left out, on top of the connectors' own."""
+    schemas: tuple[str, ...] = ()
+    """Of PostgreSQL: the only ones that are backed up."""
+
+    def connector(self, alias: str) -> BaseDBConnector:
+        """Return the connector of the database `alias`, with what the options ask for."""
+        connector: Any = get_connector(alias)
+        connector.exclude = [*connector.exclude, *self.exclude]
+        if self.schemas and hasattr(connector, "schemas"):
+            connector.schemas = list(self.schemas)
+        return cast("BaseDBConnector", connector)
 
     def cleaning(self, alias: str, settings: Settings, *, made: str) -> PruneRequest:
         """Return what ``--clean`` does after the backup `made` of the database `alias`."""
@@ -48,17 +63,20 @@ def plan_backups(
     compress: bool,
     filename: str | None,
     path: str | None,
+    exclude_tables: str | None = None,
+    schemas: Sequence[str] = (),
 ) -> BackupRequest:
-    """Return what the options ask for: `databases` is a comma-separated list of aliases.
+    """Return what the options ask for: `databases` and `exclude_tables` are separated by commas.
 
     Raises:
         ConfigurationError: `filename` or `path` cannot be used, or is one name for several databases.
         RefusedError: `path` is a database of this project.
-        UnsupportedError: The storage is not supported yet, or `path` is a URL.
+        UnsupportedError: `path` is a URL of another kind than S3's.
 
     """
     aliases = _aliases(databases, settings)
-    if (filename or path) and len(aliases) > 1:
+    names_one = filename or (path and not (path.startswith("s3://") and path.endswith("/")))
+    if names_one and len(aliases) > 1:
         option = "-o/--output-filename" if filename else "-O/--output-path"
         message = f"{option} is one name, and there are {len(aliases)} databases: {', '.join(aliases)}"
         hint = (
@@ -71,20 +89,27 @@ def plan_backups(
         naming=naming(settings),
         servername=servername or settings.hostname,
         compression=settings.compression if compress else "none",
+        exclude=_parts(exclude_tables),
+        schemas=tuple(schemas),
     )
 
 
 def run_backup(
-    alias: str, request: BackupRequest, settings: Settings, *, progress: _engine.Progress | None
+    connector: BaseDBConnector,
+    request: BackupRequest,
+    settings: Settings,
+    *,
+    reason: _engine.Reason = "asked",
+    progress: _engine.Progress | None,
 ) -> Stored:
-    """Stream the database `alias` into one new backup.
+    """Stream the database of `connector` into one new backup.
 
     Raises:
         DbbackupError: It failed; nothing is listed that was not there before.
 
     """
-    connector = get_connector(alias)
-    metadata, warnings = top_level(connector, settings)
+    alias = connector.database_name
+    metadata = top_level(connector, settings)
     generate = name_generator(
         settings,
         kind="database",
@@ -97,7 +122,9 @@ def run_backup(
     def make(name: str | None) -> _engine.Receipt:
         return _engine.backup(
             request.to.store,
-            source=connector.dump_tool(),
+            source=connector.create_dump,
+            facts=connector.facts,
+            reason=reason,
             naming=request.naming,
             alias=alias,
             database=connector.database,
@@ -115,15 +142,19 @@ def run_backup(
         generate=generate,
         make=make,
         compression=request.compression,
-        warnings=warnings,
     )
 
 
 def _aliases(asked: str | None, settings: Settings) -> tuple[str, ...]:
     if asked is None:
         return tuple(dict.fromkeys(settings.databases))
-    aliases = tuple(dict.fromkeys(alias.strip() for alias in asked.split(",") if alias.strip()))
+    aliases = tuple(dict.fromkeys(_parts(asked)))
     if not aliases:
         message = f"no database is named in `{asked}`"
         raise ConfigurationError(message, hint=f"`DATABASES` has: {', '.join(settings.aliases)}")
     return aliases
+
+
+def _parts(text: str | None) -> tuple[str, ...]:
+    """Return what stands between the commas."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())

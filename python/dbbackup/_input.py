@@ -5,17 +5,18 @@ from __future__ import annotations
 import stat
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbbackup import _engine
 from dbbackup._naming import local_time, naming
 from dbbackup._output import count_files
+from dbbackup._place import Place, backup_place, folder_place, local_file, s3_place
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup.exceptions import BackupNotFoundError, ConfigurationError, RefusedError
-from dbbackup.storage import backup_storage, folder_store, local_file, local_store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dbbackup.conf import Settings
 
 _OTHER_KIND: dict[_engine.Kind, tuple[str, str, str]] = {
@@ -29,22 +30,28 @@ _OTHER_KIND: dict[_engine.Kind, tuple[str, str, str]] = {
 class Chosen:
     """The backup that is restored. Its payload has not been opened yet."""
 
-    store: _engine.Store
+    place: Place
     backup: _engine.Backup
     label: str
-    """What the user knows it by: its name in the storage, or the path that was given."""
+    """What the user knows it by: its name in the storage, or the path or URL that was given."""
 
     @property
-    def file(self) -> Path:
-        """The payload."""
-        return Path(self.store.location, self.backup.name)
+    def store(self) -> _engine.Store:
+        """What the engine reads from."""
+        return self.place.store
+
+    @property
+    def file(self) -> Path | None:
+        """The payload, where it is a local file."""
+        return self.place.folder / self.backup.name if self.place.folder else None
 
     def describe(self, time_zone: str | None) -> str:
         """Return its name with what tells it from others: size, age and server."""
         backup = self.backup
         content = (backup.manifest.get("dbbackup") or {}).get("media")
         parts = [count_files(content["files"])] if content else []
-        parts.append(f"{human_bytes(backup.stored_bytes)} stored")
+        if backup.stored_bytes is not None:
+            parts.append(f"{human_bytes(backup.stored_bytes)} stored")
         if backup.created_at is not None:
             made = local_time(backup.created_at, time_zone)
             age = human_seconds(time.time() - backup.created_at.timestamp())
@@ -63,7 +70,7 @@ def choose(
     path: str | None,
     servername: str | None,
 ) -> Chosen:
-    """Return the backup named `filename` in the storage, the local file `path`, or the newest that fits.
+    """Return the backup named `filename` in the storage, the file or S3 URL `path`, or the newest that fits.
 
     That is one of exactly this kind, alias and database; `servername` narrows it.
 
@@ -71,7 +78,6 @@ def choose(
         BackupNotFoundError: There is no such backup, or none that fits.
         ConfigurationError: The options contradict each other.
         RefusedError: It is of the other kind.
-        UnsupportedError: The storage is not supported yet.
 
     """
     if filename and path:
@@ -79,26 +85,36 @@ def choose(
         raise ConfigurationError(message, hint="leave one of them out")
     names = naming(settings)
     if path:
-        file, found = local_file(path)
-        if not found or not stat.S_ISREG(found.st_mode):
-            message = f"there is no file `{path}`"
-            raise BackupNotFoundError(message, subject=path)
-        store = folder_store(file.parent)
-        backup = _engine.find(store, file.name, naming=names)
+        place, name = _place_of(path, settings)
+        backup = _engine.find(place.store, name, naming=names)
     else:
-        store = local_store(backup_storage(settings), settings)
+        place = backup_place(settings)
         try:
             if filename:
-                backup = _engine.find(store, filename, naming=names)
+                backup = _engine.find(place.store, filename, naming=names)
             else:
                 backup = _engine.newest(
-                    store, naming=names, kind=kind, alias=alias, database=database, servername=servername
+                    place.store, naming=names, kind=kind, alias=alias, database=database, servername=servername
                 )
         except BackupNotFoundError as error:
             error.hint = "`listbackups` shows what there is; name one with -i, or its server with -s"
             raise
     _refuse_other_kind(backup, kind, option="-I" if path else "-i", label=path or backup.name)
-    return Chosen(store=store, backup=backup, label=path or backup.name)
+    return Chosen(place=place, backup=backup, label=path or backup.name)
+
+
+def _place_of(path: str, settings: Settings) -> tuple[Place, str]:
+    if path.startswith("s3://"):
+        place, name = s3_place(path, settings)
+        if not name:
+            message = f"`{path}` is a folder and names no backup"
+            raise ConfigurationError(message, subject=path)
+        return place, name
+    file, found = local_file(path)
+    if not found or not stat.S_ISREG(found.st_mode):
+        message = f"there is no file `{path}`"
+        raise BackupNotFoundError(message, subject=path)
+    return folder_place(file.parent), file.name
 
 
 def _refuse_other_kind(backup: _engine.Backup, kind: _engine.Kind, *, option: str, label: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,33 +14,28 @@ if TYPE_CHECKING:
     from dbbackup.conf import Settings
     from dbbackup.db.base import BaseDBConnector
 
-logger = logging.getLogger("dbbackup.command")
-
 ENGINE_KEY = "dbbackup"
 """The one key of a manifest that is the engine's own."""
 
 
-def top_level(connector: BaseDBConnector, settings: Settings) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the top level of the manifest, and a warning if the project's setter failed.
-
-    A backup without the project's keys is better than none, so a setter that raises costs only its keys. One
-    that returns what no manifest can hold never worked: that is an error, before the first byte.
+def top_level(connector: BaseDBConnector, settings: Settings) -> dict[str, Any]:
+    """Return the top level of the manifest: the engine, the connector, and the keys of the project's setter.
 
     Raises:
-        ConfigurationError: The setter cannot be used.
+        ConfigurationError: The setter cannot be used, it failed, or it returned what no manifest can hold.
 
     """
     metadata: dict[str, Any] = {"engine": connector.engine, "connector": connector.dotted_path}
     if not settings.backup_metadata_setter:
-        return metadata, ()
+        return metadata
     setter = load_callable("BACKUP_METADATA_SETTER", settings.backup_metadata_setter)
     try:
         added = setter(copy.deepcopy(metadata))
     except Exception as error:
-        logger.exception("DBBACKUP_BACKUP_METADATA_SETTER failed")
-        cause = f"{type(error).__name__}: {error}"
-        return metadata, (f"stored without the keys of `DBBACKUP_BACKUP_METADATA_SETTER`: {cause}",)
-    return metadata | _json_object(added), ()
+        subject = "DBBACKUP_BACKUP_METADATA_SETTER"
+        message = f"`{subject}` failed: {type(error).__name__}: {error}"
+        raise ConfigurationError(message, subject=subject) from error
+    return metadata | _json_object(added)
 
 
 def ask_validator(manifest: dict[str, Any], name: str, settings: Settings) -> None:

@@ -11,10 +11,11 @@ from dbbackup import _engine
 from dbbackup._input import Chosen, choose
 from dbbackup._naming import name_generator, naming
 from dbbackup._output import Destination, Stored, destination, store_under_free_name
+from dbbackup._media_storage import MediaDump, MediaLoad
+from dbbackup._place import backup_folders, configured_storage, local_file, media_folder
 from dbbackup._prune import PruneRequest
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup.exceptions import ConfigurationError, RefusedError
-from dbbackup.storage import backup_folders, local_file, media_folder
 
 if TYPE_CHECKING:
     from dbbackup.conf import Settings
@@ -27,12 +28,14 @@ _EXTENSION = "tar"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaBackupRequest:
-    """Which folder is backed up, and where to. Nothing has been opened yet."""
+    """Which media are backed up, and where to. Nothing has been opened yet."""
 
-    folder: Path
+    folder: Path | None
+    """``None``: they are in the default storage, which is no folder."""
     exclude: tuple[str, ...]
     never: tuple[str, ...]
     """Folders of backups, which no backup contains."""
+    tmp_dir: str
     readers: int
     """Small files that are read at once."""
     to: Destination
@@ -57,19 +60,27 @@ class MediaBackupRequest:
 class MediaRestorePlan:
     """Which files will go where. Nothing has been opened for writing yet."""
 
-    folder: Path
+    folder: Path | None
+    """``None``: they go into the default storage, which is no folder."""
     chosen: Chosen
     replace: bool
     only: tuple[str, ...]
     time_zone: str | None
 
+    @property
+    def where(self) -> str:
+        """The folder, or what the storage is called."""
+        return str(self.folder) if self.folder else describe_media_storage()
+
     def question(self) -> str:
         """Return what the user has to know before it happens, in lines; without the question mark."""
-        _, found = local_file(str(self.folder))
-        to_be_made = "" if found else " (will be made)"
+        to_be_made = ""
+        if self.folder:
+            _, found = local_file(str(self.folder))
+            to_be_made = "" if found else " (will be made)"
         lines = [
             "Media files will be restored:",
-            f"  folder: {self.folder}{to_be_made}",
+            f"  {'folder: ' if self.folder else ''}{self.where}{to_be_made}",
             f"  backup: {self.chosen.describe(self.time_zone)}",
             *(f"  only:   {path}" for path in self.only),
         ]
@@ -97,9 +108,9 @@ class MediaRestorePlan:
         files = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no files"
         size = human_bytes(changes.bytes if changes else 0)
         if dry_run:
-            return f"would restore {self.chosen.label} into {self.folder}: {files} ({size})"
+            return f"would restore {self.chosen.label} into {self.where}: {files} ({size})"
         took = human_seconds(report.seconds)
-        return f"restored {self.chosen.label} into {self.folder}: {files} ({size} in {took})"
+        return f"restored {self.chosen.label} into {self.where}: {files} ({size} in {took})"
 
 
 def plan_media_backup(
@@ -115,9 +126,9 @@ def plan_media_backup(
     """Return what the options ask for: `exclude` comes on top of ``DBBACKUP_MEDIA_EXCLUDE``.
 
     Raises:
-        ConfigurationError: The project names no folder of media, or an option cannot be used.
+        ConfigurationError: The project names no place of media, or an option cannot be used.
         RefusedError: `path` is a database of this project, or lies in the folder.
-        UnsupportedError: A storage is not supported yet, or `path` is a URL.
+        UnsupportedError: `path` is a URL of another kind than S3's.
 
     """
     if readers < 1:
@@ -125,13 +136,15 @@ def plan_media_backup(
         raise ConfigurationError(message)
     folder = media_folder(settings)
     to = destination(settings, filename=filename, path=path)
-    if path and Path(to.store.location).is_relative_to(os.path.realpath(folder)):
+    backups = to.place.folder
+    if path and folder and backups and backups.is_relative_to(os.path.realpath(folder)):
         message = f"cannot write to `{path}`: it lies in the folder that is backed up, `{folder}`"
         raise RefusedError(message, subject=path, hint="write the backup somewhere else")
     return MediaBackupRequest(
         folder=folder,
         exclude=(*settings.media_exclude, *exclude),
-        never=backup_folders(settings) if path else (to.store.location,),
+        never=backup_folders(settings) if path else (str(backups),) if backups else (),
+        tmp_dir=settings.tmp_dir,
         readers=readers,
         to=to,
         naming=naming(settings),
@@ -153,6 +166,8 @@ def run_media_backup(
     """
 
     def make(name: str | None) -> _engine.Receipt:
+        if request.folder is None:
+            return _backup_storage(request, name, progress)
         return _engine.media_backup(
             request.to.store,
             folder=str(request.folder),
@@ -193,9 +208,8 @@ def plan_media_restore(
 
     Raises:
         BackupNotFoundError: There is no such backup, or none that fits.
-        ConfigurationError: The project names no folder of media, or the options contradict each other.
+        ConfigurationError: The project names no place of media, or the options contradict each other.
         RefusedError: It is of a database, or lies itself in the folder.
-        UnsupportedError: A storage is not supported yet.
 
     """
     if not all(only):
@@ -213,7 +227,8 @@ def plan_media_restore(
     )
     # The folder of a backup is locked against cleaning while it is read, and the other one against a second
     # restore: they cannot be one.
-    if os.path.realpath(folder) == os.path.realpath(chosen.store.location):
+    backups = chosen.place.folder
+    if folder and backups and os.path.realpath(folder) == os.path.realpath(backups):
         message = f"cannot restore `{chosen.label}` into the folder that it lies in itself"
         raise RefusedError(message, subject=chosen.label, hint="move it to another folder first")
     return MediaRestorePlan(
@@ -231,6 +246,11 @@ def run_media_restore(
             is what it was, or the backup's.
 
     """
+    if plan.folder is None:
+        loader = MediaLoad(configured_storage("default"), replace=plan.replace, only=plan.only)
+        return _engine.restore(
+            plan.chosen.store, plan.chosen.backup.name, target=loader, dry_run=dry_run, progress=progress
+        )
     return _engine.media_restore(
         plan.chosen.store,
         plan.chosen.backup.name,
@@ -238,5 +258,39 @@ def run_media_restore(
         replace=plan.replace,
         only=plan.only,
         dry_run=dry_run,
+        progress=progress,
+    )
+
+
+def describe_media_storage() -> str:
+    """Return what the default storage is called."""
+    return f'STORAGES["default"] ({type(configured_storage("default")).__name__})'
+
+
+def _backup_storage(
+    request: MediaBackupRequest, name: str | None, progress: _engine.Progress | None
+) -> _engine.Receipt:
+    """Stream the files of the default storage, which is no folder, into one new backup."""
+    dump = MediaDump(
+        configured_storage("default"),
+        exclude=request.exclude,
+        readers=request.readers,
+        never=_never(request),
+        tmp_dir=request.tmp_dir,
+    )
+    return _engine.backup(
+        request.to.store,
+        source=lambda: dump,
+        facts=dump.facts,
+        kind="media",
+        naming=request.naming,
+        alias=MEDIA,
+        database=MEDIA,
+        servername=request.servername,
+        extension=_EXTENSION,
+        compression=request.compression,
+        metadata={},
+        name=name,
+        replace=request.to.replace,
         progress=progress,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import SuspiciousFileOperation
 
+from dbbackup._place import Place, backup_place, backup_storage, folder_place, local_file, s3_place
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup.db.base import get_connector
 from dbbackup.exceptions import (
@@ -21,7 +22,6 @@ from dbbackup.exceptions import (
     RefusedError,
     UnsupportedError,
 )
-from dbbackup.storage import backup_storage, folder_store, local_file, local_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,13 +40,18 @@ _OWN_ENDINGS = ("", "-wal", "-shm", "-journal")
 class Destination:
     """Where backups go. Nothing has been opened yet."""
 
-    store: _engine.Store
+    place: Place
     name: str | None
     """``None``: each backup gets a name of its own."""
     replace: bool
     """Whether a file of this name is replaced; it stays whole until the new one is."""
     path: str | None
-    """The local file, as it was given; ``None``: it goes into the storage."""
+    """The local file or the URL, as it was given; ``None``: it goes into the storage."""
+
+    @property
+    def store(self) -> _engine.Store:
+        """What the engine writes to."""
+        return self.place.store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +77,7 @@ class Stored:
 
 
 def destination(settings: Settings, *, filename: str | None, path: str | None) -> Destination:
-    """Return where the options send backups: into the storage, or, with `path`, into one local file.
+    """Return where the options send backups: into the storage, or, with `path`, into a local file or S3.
 
     A `filename` becomes the name that the storage makes of it: with a suffix when it is taken, or as it is
     where the storage overwrites. That is settled here, so that payload and manifest have the same.
@@ -80,13 +85,18 @@ def destination(settings: Settings, *, filename: str | None, path: str | None) -
     Raises:
         ConfigurationError: `filename` or `path` cannot be used.
         RefusedError: `path` is a database of this project.
-        UnsupportedError: The storage is not supported yet, or `path` is a URL.
+        UnsupportedError: `path` is a URL of another kind than S3's.
 
     """
     if filename and path:
         message = "-o/--output-filename and -O/--output-path are two places for one backup"
         raise ConfigurationError(message, hint="leave one of them out")
-    return _local_file(path, settings) if path else _in_storage(filename, settings)
+    if not path:
+        return _in_storage(filename, settings)
+    if path.startswith("s3://"):
+        place, name = s3_place(path, settings)
+        return Destination(place=place, name=name or None, replace=False, path=path)
+    return _local_file(path, settings)
 
 
 def store_under_free_name(
@@ -95,12 +105,11 @@ def store_under_free_name(
     generate: Callable[[], str] | None,
     make: Callable[[str | None], _engine.Receipt],
     compression: _engine.Compression,
-    warnings: tuple[str, ...] = (),
 ) -> Stored:
     """Call `make` with the name of `to`, or with names from `generate` until one is not taken.
 
     `generate` is the project's own function, one name a second; ``None``: the engine makes the name. What the
-    receipt says was skipped comes on top of the `warnings`.
+    receipt says was skipped, and what the storage made us notice, are warnings.
     """
     attempts = 1
     while True:
@@ -117,9 +126,9 @@ def store_under_free_name(
             skipped = list_skipped("not stored, or not whole", receipt.skipped)
             return Stored(
                 receipt=receipt,
-                label=to.path or receipt.name,
+                label=f"{to.path}{receipt.name}" if to.path and to.name is None else to.path or receipt.name,
                 compression=compression,
-                warnings=(*warnings, *skipped),
+                warnings=(*skipped, *to.place.take_warnings()),
             )
 
 
@@ -139,13 +148,13 @@ def list_skipped(what: str, skipped: _engine.Skipped) -> tuple[str, ...]:
 
 
 def _in_storage(filename: str | None, settings: Settings) -> Destination:
-    storage = backup_storage(settings)
-    store = local_store(storage, settings)
+    place = backup_place(settings)
     if not filename:
-        return Destination(store=store, name=None, replace=False, path=None)
+        return Destination(place=place, name=None, replace=False, path=None)
+    storage = place.bridge.storage if place.bridge else backup_storage(settings)
     try:
         name = storage.get_available_name(filename)
-        return Destination(store=store, name=name, replace=storage.exists(name), path=None)
+        return Destination(place=place, name=name, replace=storage.exists(name), path=None)
     except SuspiciousFileOperation as error:
         message = f"cannot use `{filename}` as a name in the storage: {error}"
         raise ConfigurationError(message, subject=filename) from error
@@ -153,8 +162,9 @@ def _in_storage(filename: str | None, settings: Settings) -> Destination:
 
 def _local_file(path: str, settings: Settings) -> Destination:
     if "://" in path:
-        message = f"cannot write to `{path}`: URLs are not supported yet"
-        raise UnsupportedError(message, subject=path, hint="-O/--output-path takes the path of a local file")
+        message = f"cannot write to `{path}`: such URLs are not supported"
+        hint = "-O/--output-path takes the path of a local file, or s3://bucket/name"
+        raise UnsupportedError(message, subject=path, hint=hint)
     # A link stays: it is the file behind it that is replaced.
     file, found = local_file(path)
     if path.endswith("/") or (found and not stat.S_ISREG(found.st_mode)):
@@ -167,7 +177,7 @@ def _local_file(path: str, settings: Settings) -> Destination:
     if alias:
         message = f"cannot write to `{path}`: it is the database `{alias}` itself"
         raise RefusedError(message, subject=path)
-    return Destination(store=folder_store(file.parent), name=file.name, replace=True, path=path)
+    return Destination(place=folder_place(file.parent), name=file.name, replace=True, path=path)
 
 
 def _alias_of(file: Path, settings: Settings) -> str | None:

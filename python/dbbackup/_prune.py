@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbbackup import _engine
+from dbbackup._place import Place, backup_place
 from dbbackup.conf import Settings, load_callable
 from dbbackup.exceptions import BusyError, ConfigurationError
-from dbbackup.storage import backup_storage, local_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,23 +28,25 @@ class PruneRequest:
     database: str
     servername: str
     keep: int
-    made: str
+    made: str | None = None
     """The backup that the same command has just made: never deleted. On a host whose clock is behind, it is
     the oldest by its date."""
 
 
-def prune(request: PruneRequest, settings: Settings) -> _engine.Pruned:
-    """Delete the backups of exactly this alias, kind and server beyond those that stay.
+def prune(
+    request: PruneRequest, settings: Settings, *, place: Place | None = None, dry_run: bool = False
+) -> _engine.Pruned:
+    """Delete the backups of exactly this alias, kind and server beyond those that stay, or say which would go.
 
-    It is the project's storage that is cleaned, wherever the backup before went. While somebody else holds
-    the storage's lock it waits, up to `LOCK_TIMEOUT_SECONDS`: backups are often scheduled for one moment.
+    It is the project's storage that is cleaned, or `place`, wherever the backup before went. While somebody else
+    holds the storage's lock it waits, up to `LOCK_TIMEOUT_SECONDS`: backups are often scheduled for one moment.
 
     Raises:
         BusyError: The lock was not free in time.
         DbbackupError: It failed; what was deleted by then is gone.
 
     """
-    store = local_store(backup_storage(settings), settings)
+    store = (place or backup_place(settings)).store
     deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
         try:
@@ -57,6 +59,7 @@ def prune(request: PruneRequest, settings: Settings) -> _engine.Pruned:
                 servername=request.servername,
                 keep=request.keep,
                 keep_filter=_keep_filter(settings, request.made),
+                dry_run=dry_run,
             )
         except BusyError:
             if time.monotonic() > deadline:
@@ -64,7 +67,7 @@ def prune(request: PruneRequest, settings: Settings) -> _engine.Pruned:
             time.sleep(0.1)
 
 
-def _keep_filter(settings: Settings, made: str) -> Callable[[str], object]:
+def _keep_filter(settings: Settings, made: str | None) -> Callable[[str], object]:
     value = settings.cleanup_keep_filter
     keep = load_callable("CLEANUP_KEEP_FILTER", value) if value else None
 

@@ -5,23 +5,35 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings as django_settings
 from django.db import connections
 
 from dbbackup import _engine
+from dbbackup._backup import plan_backups, run_backup
+from dbbackup._format import connector_for
 from dbbackup._input import Chosen, choose
 from dbbackup._manifest import ask_validator
-from dbbackup.db.base import SQLITE_CONNECTOR, BaseDBConnector, get_connector, same_format
-from dbbackup.exceptions import ConfigurationError, RefusedError, UnsupportedError
+from dbbackup.db.base import DEFAULT_CONNECTOR, BaseDBConnector, get_connector, same_format
+from dbbackup.exceptions import ConfigurationError, DbbackupError, RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dbbackup._output import Stored
     from dbbackup.conf import Settings
 
-DJANGO_CONNECTOR = "dbbackup.db.django.DjangoConnector"
-"""Its dumps are JSON, which goes into any engine."""
 
-_READABLE_CONNECTORS = (None, SQLITE_CONNECTOR, "dbbackup.db.sqlite.SqliteCPConnector")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreOptions:
+    """What the command line says beside the backup's name."""
+
+    servername: str | None = None
+    exact: bool = False
+    no_drop: bool = False
+    schemas: Sequence[str] = ()
+    pg_options: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +43,14 @@ class RestorePlan:
     alias: str
     connector: BaseDBConnector
     chosen: Chosen
+    differences: tuple[str, ...]
+    """What is unexpected about this backup for this database, one sentence each."""
     time_zone: str | None
 
     @property
-    def differences(self) -> list[str]:
-        """What is unexpected about this backup for this database, one sentence each."""
-        backup = self.chosen.backup
-        sentences = []
-        if backup.database is not None and backup.database != self.connector.database:
-            sentences.append(
-                f"the backup is of a database named `{backup.database}`, "
-                f"the target's name is `{self.connector.database}`"
-            )
-        if backup.alias is not None and backup.alias != self.alias:
-            sentences.append(f"the backup is of `{backup.alias}`, and goes into `{self.alias}`")
-        return sentences
+    def saves_first(self) -> bool:
+        """Whether the database is backed up before: a connector that is not atomic may leave half of each."""
+        return not self.connector.restores_by_itself
 
     def question(self) -> str:
         """Return what the user has to know before it happens, in lines; without the question mark."""
@@ -53,6 +58,7 @@ class RestorePlan:
             f"The database `{self.alias}` will be replaced, with everything in it:",
             f"  target: {self.connector.describe_target()}",
             f"  backup: {self.chosen.describe(self.time_zone)}",
+            *(f"  {line}" for line in _rows(self.chosen.backup.manifest)),
         ]
         lines += [f"Attention: {sentence}." for sentence in self.differences]
         return "\n".join(lines)
@@ -74,76 +80,149 @@ def restored_alias(asked: str | None, settings: Settings) -> str:
 
 
 def plan_restore(
-    alias: str, settings: Settings, *, filename: str | None, path: str | None, servername: str | None
+    alias: str, settings: Settings, *, filename: str | None, path: str | None, options: RestoreOptions
 ) -> RestorePlan:
     """Choose the backup and check that it may go into the database `alias`.
 
     The backup is the one named `filename` in the storage, the local file `path`, or the newest of exactly
-    this database; `servername` narrows the last.
+    this database; ``options.servername`` narrows the last.
 
     Raises:
         BackupNotFoundError: There is no such backup, or none that fits.
         ConfigurationError: The options contradict each other.
+        CorruptBackupError: Not even the beginning of the backup can be read.
         RefusedError: It is the database itself, of another engine or of media, or the validator says no.
-        UnsupportedError: The database, the storage or the backup's format is not supported yet.
 
     """
-    connector = get_connector(alias)
+    usual = get_connector(alias)
     chosen = choose(
         settings,
         kind="database",
         alias=alias,
-        database=connector.database,
+        database=usual.database,
         filename=filename,
         path=path,
-        servername=servername,
+        servername=options.servername,
     )
-    if chosen.file == Path(os.path.realpath(connector.path)):
+    if chosen.file and usual.path and chosen.file == Path(os.path.realpath(usual.path)):
         message = f"cannot restore `{chosen.label}`: it is the database itself"
         raise RefusedError(message, subject=chosen.label)
-    plan = RestorePlan(alias=alias, connector=connector, chosen=chosen, time_zone=settings.time_zone)
-    _check_format(plan)
+    _refuse_other_engine(chosen, usual)
+    connector, surprises = connector_for(chosen, usual)
+    surprises += _apply(options, connector)
     ask_validator(chosen.backup.manifest, chosen.label, settings)
-    return plan
+    return RestorePlan(
+        alias=alias,
+        connector=connector,
+        chosen=chosen,
+        differences=(*_differences(chosen.backup, usual), *surprises),
+        time_zone=settings.time_zone,
+    )
+
+
+def save_before(plan: RestorePlan, settings: Settings, *, progress: _engine.Progress | None) -> Stored:
+    """Back up the database that is about to be replaced, into the project's storage.
+
+    Raises:
+        DbbackupError: It failed, and nothing should be replaced.
+
+    """
+    request = plan_backups(
+        settings, databases=plan.alias, servername=None, compress=True, filename=None, path=None
+    )
+    try:
+        return run_backup(
+            get_connector(plan.alias), request, settings, reason="before-restore", progress=progress
+        )
+    except DbbackupError as error:
+        message = f"cannot save the database `{plan.alias}` before it is replaced: {error}"
+        hint = f"its connector does not restore in one step; {error.hint or 'mend that, or give'} --no-safety-backup"
+        raise type(error)(message, kind=error.kind, stage=error.stage, subject=plan.alias, hint=hint) from error
 
 
 def run_restore(plan: RestorePlan, *, progress: _engine.Progress | None) -> _engine.Report:
-    """Replace the database by the backup: all of it, or nothing.
+    """Replace the database by the backup: all of it, or nothing, where its connector can.
 
-    This thread's connection to the database is closed before and after. Those of other threads and processes
-    may stay open: the restore is one transaction of the database, and they see its rows when it is done.
+    The alias's connection of this thread is closed before and after, unless the connector uses it. Those of other
+    threads and processes may stay open: the restore is one transaction of the database, and they see its rows when
+    it is done.
 
     Raises:
         RefusedError: This thread is inside a transaction of the database, which the restore would wait for.
         DbbackupError: It failed; the database is what it was.
 
     """
+    target = plan.connector.restore_target()
     connection = connections[plan.alias]
-    if connection.in_atomic_block:
+    is_outside = isinstance(target, _engine.Tool)
+    if is_outside and connection.in_atomic_block:
         message = f"cannot restore `{plan.alias}` inside a transaction of its own"
         raise RefusedError(message, subject=plan.alias, hint="leave the `atomic` block first")
-    connection.close()
-    try:
-        return _engine.restore(
-            plan.chosen.store,
-            plan.chosen.backup.name,
-            target=plan.connector.load_tool(),
-            progress=progress,
-        )
-    finally:
+    if is_outside:
         connection.close()
+    try:
+        return _engine.restore(plan.chosen.store, plan.chosen.backup.name, target=target, progress=progress)
+    finally:
+        if is_outside:
+            connection.close()
 
 
-def _check_format(plan: RestorePlan) -> None:
-    manifest, engine = plan.chosen.backup.manifest, plan.connector.engine
-    connector, other_engine = manifest.get("connector"), manifest.get("engine")
-    name = plan.chosen.label
-    if other_engine and connector != DJANGO_CONNECTOR and not same_format(str(other_engine), engine):
-        message = (
-            f"backup `{name}` was made with the engine `{other_engine}`, and `{plan.alias}` has `{engine}`"
+def database_settings(alias: str) -> dict[str, Any]:
+    """Return the entry in ``DATABASES``, as signals get it."""
+    entry: dict[str, Any] = django_settings.DATABASES[alias]
+    return entry
+
+
+def _refuse_other_engine(chosen: Chosen, connector: BaseDBConnector) -> None:
+    manifest = chosen.backup.manifest
+    other_engine, engine = manifest.get("engine"), connector.engine
+    if not other_engine or manifest.get("connector") == DEFAULT_CONNECTOR or same_format(str(other_engine), engine):
+        return
+    alias, name = connector.database_name, chosen.label
+    message = f"backup `{name}` was made with the engine `{other_engine}`, and `{alias}` has `{engine}`"
+    hint = "a backup goes into a database of the same engine: choose another with -i, or another -d"
+    raise RefusedError(message, subject=name, hint=hint)
+
+
+def _apply(options: RestoreOptions, connector: Any) -> list[str]:
+    """Give a connector the options that it knows; say of the others that they do nothing here."""
+    connector.exact = options.exact or connector.exact
+    name = type(connector).__name__
+    surprises = []
+    if options.schemas:
+        if not hasattr(connector, "schemas"):
+            message = f"cannot restore only the schemas {', '.join(options.schemas)}: `{name}` restores all or nothing"
+            raise ConfigurationError(message, hint="leave -n/--schema out")
+        connector.schemas = list(options.schemas)
+    if options.no_drop:
+        if not hasattr(connector, "drop"):
+            surprises.append(f"-r/--no-drop does nothing here: `{name}` has nothing to drop first")
+        connector.drop = False
+    if options.pg_options:
+        if not hasattr(connector, "pg_options"):
+            surprises.append(f"--pg-options does nothing here: `{name}` does not use PostgreSQL's tools")
+        connector.pg_options = options.pg_options
+    return surprises
+
+
+def _differences(backup: _engine.Backup, connector: BaseDBConnector) -> list[str]:
+    sentences = []
+    if backup.database is not None and backup.database != connector.database:
+        sentences.append(
+            f"the backup is of a database named `{backup.database}`, the target's name is `{connector.database}`"
         )
-        hint = "a backup goes into a database of the same engine: choose another with -i, or another -d"
-        raise RefusedError(message, subject=name, hint=hint)
-    if connector not in _READABLE_CONNECTORS:
-        message = f"cannot restore `{name}`: backups of the connector `{connector}` are not supported yet"
-        raise UnsupportedError(message, subject=name)
+    if backup.alias is not None and backup.alias != connector.database_name:
+        sentences.append(f"the backup is of `{backup.alias}`, and goes into `{connector.database_name}`")
+    excluded = (backup.manifest.get("dbbackup") or {}).get("excluded")
+    if excluded:
+        sentences.append(f"it was made without {', '.join(f'`{table}`' for table in excluded)}")
+    return sentences
+
+
+def _rows(manifest: dict[str, Any]) -> list[str]:
+    """Return what the manifest says of the rows, where it was counted."""
+    content = (manifest.get("dbbackup") or {}).get("content") or {}
+    tables = content.get("tables")
+    if not tables or not content.get("exact"):
+        return []
+    return [f"rows:   {sum(tables.values()):,} in {len(tables):,} tables"]

@@ -24,6 +24,7 @@
 An interruption is no failure: ``KeyboardInterrupt`` and ``SystemExit`` pass through as they are.
 """
 
+import errno
 import sys
 from typing import TYPE_CHECKING
 
@@ -195,6 +196,19 @@ _BY_KIND: dict[str, type[DbbackupError]] = {
 }
 
 _INPUT_OUTPUT_KINDS = ("read", "write", "no_space")
+
+
+def kind_of(exception: BaseException) -> str | None:
+    """Return what kind of failure an exception is, where it tells. Called by the engine."""
+    if isinstance(exception, DbbackupError):
+        return exception.kind
+    if isinstance(exception, PermissionError):
+        return "denied"
+    if isinstance(exception, FileNotFoundError):
+        return "not_found"
+    if isinstance(exception, OSError) and exception.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "no_space"
+    return None
 
 
 def from_engine(

@@ -1,164 +1,165 @@
-"""The storage of the backups: ``STORAGES["dbbackup"]`` as a store of the engine."""
+"""The storage of the backups, for code of one's own: what signals give, and what django-dbbackup had."""
 
-import os
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import FileSystemStorage, InvalidStorageError, storages
+from typing import TYPE_CHECKING, Any, Literal
 
-from dbbackup._engine import Store
-from dbbackup.conf import STORAGE_ALIAS, Settings
-from dbbackup.exceptions import AccessDeniedError, ConfigurationError, StorageError, UnsupportedError
+from django.core.files.storage import storages
+from django.utils.module_loading import import_string
 
-__all__ = [
-    "StorageError",
-    "backup_folders",
-    "backup_storage",
-    "folder_store",
-    "local_file",
-    "local_store",
-    "media_folder",
-]
+from dbbackup import _engine
+from dbbackup._naming import naming
+from dbbackup._place import backup_storage, place_of
+from dbbackup._prune import PruneRequest, prune
+from dbbackup.conf import get_settings
+from dbbackup.db.base import get_connector
+from dbbackup.exceptions import BackupNotFoundError, StorageError
 
-DEFAULT_FILE_MODE = 0o600
-"""Backups hold everything that a database holds: they are for their owner alone."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-_SETTING_TO_WRITE = (
-    f'write in the settings: STORAGES = {{..., "{STORAGE_ALIAS}": {{"BACKEND": '
-    '"django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": "/var/backups/my-project"}}}'
-)
+__all__ = ["Storage", "StorageError", "get_storage", "get_storage_class"]
+
+ContentType = Literal["db", "media"]
+
+_KINDS: dict[str, _engine.Kind] = {"db": "database", "media": "media"}
 
 
-def backup_storage(settings: Settings) -> FileSystemStorage:
-    """Return the Django storage that the project keeps its backups in.
+class Storage:
+    """The place of the backups: a Django storage, with the questions that are asked about backups.
 
-    Nothing is created. A folder that a web server publishes is refused.
+    Args:
+        storage_path: Dotted path of a storage class. Default: ``STORAGES["dbbackup"]`` itself.
+        **options: The arguments of that class.
+
+    """
+
+    def __init__(self, storage_path: str | None = None, **options: Any) -> None:
+        settings = get_settings()
+        self.storage: Any = import_string(storage_path)(**options) if storage_path else backup_storage(settings)
+        """The Django storage."""
+        self.name = type(self.storage).__name__
+        self._place = place_of(self.storage, settings)
+
+    def __str__(self) -> str:
+        return f"dbbackup-{self.name}"
+
+    def list_directory(self, path: str = "") -> list[str]:
+        """Return the names of all files in a folder of the storage."""
+        return [str(name) for name in self.storage.listdir(path)[1]]
+
+    def list_backups(
+        self,
+        encrypted: bool | None = None,  # noqa: FBT001 (django-dbbackup's signature)
+        compressed: bool | None = None,  # noqa: FBT001
+        content_type: ContentType | None = None,
+        database: str | None = None,
+        servername: str | None = None,
+    ) -> list[str]:
+        """Return the names of the whole backups, oldest first, filtered by what is not ``None``.
+
+        `database` is an alias, and `servername` a server: exactly that one, never a part of a name.
+        """
+        kind = _kind(content_type)
+        listed, _faulty = _engine.catalogue(self._place.store, naming=naming(get_settings()))
+        return [
+            backup.name
+            for backup in listed
+            if backup.reason == "asked"
+            and (encrypted is None or (backup.encryption != "none") == encrypted)
+            and (compressed is None or (backup.compression != "none") == compressed)
+            and (kind is None or backup.kind == kind)
+            and (not database or backup.alias == database)
+            and (not servername or backup.servername == servername)
+        ]
+
+    def get_latest_backup(self, *filters: Any, **more: Any) -> str:
+        """Return the name of the newest backup that `list_backups` gives with the same arguments.
+
+        Raises:
+            BackupNotFoundError: There is none.
+
+        """
+        return self._some(*filters, **more)[-1]
+
+    def get_older_backup(self, *filters: Any, **more: Any) -> str:
+        """Return the name of the oldest backup that `list_backups` gives with the same arguments.
+
+        Raises:
+            BackupNotFoundError: There is none.
+
+        """
+        return self._some(*filters, **more)[0]
+
+    def clean_old_backups(
+        self,
+        encrypted: bool | None = None,  # noqa: ARG002, FBT001 (all of a database's backups count, however packed)
+        compressed: bool | None = None,  # noqa: ARG002, FBT001
+        content_type: ContentType | None = None,
+        database: str | None = None,
+        servername: str | None = None,
+        keep_number: int | None = None,
+    ) -> None:
+        """Delete the old backups of one database, or of each, or of the media, as ``--clean`` does."""
+        settings = get_settings()
+        aliases = [database] if database else list(settings.aliases)
+        scopes = [("database", alias, get_connector(alias).database) for alias in aliases]
+        if content_type == "media":
+            scopes = [("media", "media", "media")]
+        for kind, alias, name in scopes:
+            keep = settings.cleanup_keep_media if kind == "media" else settings.cleanup_keep
+            request = PruneRequest(
+                naming=naming(settings),
+                kind="media" if kind == "media" else "database",
+                alias=alias,
+                database=name,
+                servername=servername or settings.hostname,
+                keep=keep if keep_number is None else keep_number,
+            )
+            prune(request, settings, place=self._place)
+
+    def read_file(self, filepath: str) -> Any:
+        """Open a file of the storage for reading."""
+        file = self.storage.open(name=filepath, mode="rb")
+        if not getattr(file, "name", None):
+            file.name = filepath
+        return file
+
+    def write_file(self, filehandle: Any, filename: str) -> str:
+        """Store a file; return the name that the storage gave it. It is no backup: it has no manifest."""
+        return str(self.storage.save(name=filename, content=filehandle))
+
+    def delete_file(self, filepath: str) -> None:
+        """Delete a file of the storage."""
+        self.storage.delete(name=filepath)
+
+    def _some(self, *filters: Any, **more: Any) -> list[str]:
+        names = self.list_backups(*filters, **more)
+        if not names:
+            message = "there is no such backup"
+            raise BackupNotFoundError(message)
+        return names
+
+
+def get_storage(path: str | None = None, options: Mapping[str, Any] | None = None) -> Storage:
+    """Return the storage of the backups, or one of the class `path` with `options`.
 
     Raises:
-        ConfigurationError: There is none, it cannot be made, or it lies where anyone can download it.
-        UnsupportedError: It is of another class than Django's `FileSystemStorage`.
+        ConfigurationError: There is none, or it lies where anyone can download from it.
 
     """
-    if settings.storage_options is None:
-        if not settings.allow_public_storage:
-            message = f"the setting `STORAGES[{STORAGE_ALIAS!r}]` is missing: there is no place for backups"
-            raise ConfigurationError(
-                message,
-                subject=STORAGE_ALIAS,
-                hint=_SETTING_TO_WRITE,
-            )
-        return FileSystemStorage()
-    storage = _configured_storage(STORAGE_ALIAS)
-    if type(storage) is not FileSystemStorage:
-        message = f"backups in a `{_class_path(storage)}` are not supported yet"
-        raise UnsupportedError(
-            message,
-            subject=STORAGE_ALIAS,
-            hint=f"only `django.core.files.storage.FileSystemStorage` works so far; {_SETTING_TO_WRITE}",
-        )
-    if not settings.allow_public_storage:
-        _refuse_public(storage, settings)
-    return storage
+    return Storage(path, **(options or {})) if path else Storage()
 
 
-def backup_folders(settings: Settings) -> tuple[str, ...]:
-    """Return the folder of ``STORAGES["dbbackup"]``, if it is one, public or not."""
-    if settings.storage_options is None:
-        return ()
-    storage = _configured_storage(STORAGE_ALIAS)
-    return (str(storage.location),) if isinstance(storage, FileSystemStorage) else ()
+def get_storage_class(path: str | None = None) -> Any:
+    """Return the storage class `path`; without it, that of the default storage."""
+    return import_string(path) if path else type(storages["default"])
 
 
-def local_store(storage: FileSystemStorage, settings: Settings) -> Store:
-    """Return the engine's store for the folder of `storage`.
-
-    Files get the ``file_permissions_mode`` of ``STORAGES["dbbackup"]["OPTIONS"]``, else 0600:
-    ``FILE_UPLOAD_PERMISSIONS``, which the storage would fall back to, is about files that are published.
-    """
-    mode = (settings.storage_options or {}).get("file_permissions_mode")
-    return Store(str(storage.location), file_mode=DEFAULT_FILE_MODE if mode is None else mode)
-
-
-def folder_store(folder: Path) -> Store:
-    """Return a store for a folder that was named on the command line."""
-    return Store(str(folder), file_mode=DEFAULT_FILE_MODE)
-
-
-def local_file(path: str) -> tuple[Path, os.stat_result | None]:
-    """Return the file that `path` means, links followed, and what is known of it; ``None``: it is not there.
-
-    Raises:
-        AccessDeniedError: It cannot be told, for want of rights.
-
-    """
-    # `Path.resolve` would raise on a loop of links.
-    file = Path(os.path.realpath(path))
-    try:
-        return file, file.stat()
-    except PermissionError as error:
-        message = f"cannot look at `{path}`: {error.strerror}"
-        raise AccessDeniedError(message, subject=path) from error
-    except OSError:
-        return file, None
-
-
-def media_folder(settings: Settings) -> Path:
-    """Return the folder of the media: ``DBBACKUP_MEDIA_PATH``, else that of ``STORAGES["default"]``.
-
-    Raises:
-        ConfigurationError: Neither names one.
-        UnsupportedError: The default storage is of another class than Django's `FileSystemStorage`.
-
-    """
-    if settings.media_path:
-        return Path(settings.media_path).absolute()
-    storage = _configured_storage("default")
-    hint = "name the folder of the media in `DBBACKUP_MEDIA_PATH`"
-    if type(storage) is not FileSystemStorage:
-        message = f"media in a `{_class_path(storage)}` are not supported yet"
-        raise UnsupportedError(message, subject="default", hint=hint)
-    # The storage makes the working directory of an empty MEDIA_ROOT, which is Django's default.
-    if not storage.base_location:
-        message = "the setting `MEDIA_ROOT` is empty: the project has no folder of media"
-        raise ConfigurationError(message, subject="MEDIA_ROOT", hint=f"set it, or {hint}")
-    return Path(storage.location)
-
-
-def _class_path(storage: object) -> str:
-    return f"{type(storage).__module__}.{type(storage).__qualname__}"
-
-
-def _configured_storage(alias: str) -> Any:
-    try:
-        return storages[alias]
-    except (ImportError, InvalidStorageError, ImproperlyConfigured, TypeError) as error:
-        message = f"cannot use the setting `STORAGES[{alias!r}]`: {error}"
-        raise ConfigurationError(message, subject=alias) from error
-
-
-def _refuse_public(storage: FileSystemStorage, settings: Settings) -> None:
-    if not (settings.storage_options or {}).get("location"):
-        message = (
-            f"`STORAGES[{STORAGE_ALIAS!r}]` names no folder, so that backups would go to the media files"
-        )
-        raise ConfigurationError(
-            message,
-            subject=STORAGE_ALIAS,
-            hint=_SETTING_TO_WRITE,
-        )
-    location = Path(storage.location).resolve()
-    for setting, root in settings.public_roots.items():
-        if location.is_relative_to(Path(root).resolve()):
-            message = (
-                f"backups in `{location}` would be public: it lies in the folder of `{setting}`, "
-                "which web servers publish"
-            )
-            raise ConfigurationError(
-                message,
-                subject=str(location),
-                hint=(
-                    f"{_SETTING_TO_WRITE}; if nobody can download from that folder, write "
-                    "DBBACKUP_ALLOW_PUBLIC_STORAGE = True instead"
-                ),
-            )
+def _kind(content_type: str | None) -> _engine.Kind | None:
+    if content_type is None:
+        return None
+    if content_type not in _KINDS:
+        message = f"`content_type` must be db or media, not `{content_type!r}`"
+        raise TypeError(message)
+    return _KINDS[content_type]

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils.module_loading import import_string
 
+from dbbackup import _engine
+from dbbackup._file import StreamedFile
 from dbbackup._naming import database_stem, generate_filename
 from dbbackup.conf import get_settings
-from dbbackup.exceptions import ConfigurationError
+from dbbackup.exceptions import ConfigurationError, DbbackupError, RestoreError, UnsupportedError
 
 if TYPE_CHECKING:
-    from dbbackup import _engine
-    from dbbackup._file import StreamedFile
+    from pathlib import Path
 
 DEFAULT_CONNECTOR = "dbbackup.db.django.DjangoConnector"
 """For engines that the table does not name."""
@@ -25,6 +26,16 @@ CONNECTOR_MAPPING = {
     "django.contrib.gis.db.backends.spatialite": SQLITE_CONNECTOR,
     "django_prometheus.db.backends.sqlite3": SQLITE_CONNECTOR,
     "django_s3_sqlite": SQLITE_CONNECTOR,
+    "django.db.backends.postgresql": "dbbackup.db.postgresql.PgDumpBinaryConnector",
+    "django.db.backends.postgresql_psycopg2": "dbbackup.db.postgresql.PgDumpBinaryConnector",
+    "django_prometheus.db.backends.postgresql": "dbbackup.db.postgresql.PgDumpBinaryConnector",
+    "django.contrib.gis.db.backends.postgis": "dbbackup.db.postgresql.PgDumpGisConnector",
+    "django_prometheus.db.backends.postgis": "dbbackup.db.postgresql.PgDumpGisConnector",
+    "django.db.backends.mysql": "dbbackup.db.mysql.MysqlDumpConnector",
+    "django.contrib.gis.db.backends.mysql": "dbbackup.db.mysql.MysqlDumpConnector",
+    "django_prometheus.db.backends.mysql": "dbbackup.db.mysql.MysqlDumpConnector",
+    "django_mongodb_engine": "dbbackup.db.mongodb.MongoDumpConnector",
+    "djongo": "dbbackup.db.mongodb.MongoDumpConnector",
 }
 """Django's database engine → dotted path of its connector."""
 
@@ -87,6 +98,11 @@ class BaseDBConnector:
         """The database's own name, without a folder and what follows its first dot."""
         return database_stem(str(self.settings["NAME"]))
 
+    @property
+    def path(self) -> Path | None:
+        """The file that a restore replaces, where the database is one; absolute."""
+        return None
+
     def generate_filename(self, server_name: str | None = None) -> str:
         """Return the name that a backup made now gets."""
         return generate_filename(self.extension, self.database_name, server_name)
@@ -94,6 +110,20 @@ class BaseDBConnector:
     def describe_target(self) -> str:
         """Return what a restore would replace, in words: where it is, its size, its age; where that is known."""
         return f"{self.engine}, `{self.settings['NAME']}`"
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the last dump learned, as a manifest has it."""
+        return {"content": self.content, "excluded": list(self.exclude), "notes": self.notes}
+
+    @property
+    def restores_by_itself(self) -> bool:
+        """Whether a restore that fails changes nothing, without anybody's help."""
+        is_atomic = getattr(type(self)._restore_dump, "is_atomic", False)
+        return is_atomic and type(self).restore_dump is BaseDBConnector.restore_dump
+
+    def restore_target(self) -> _engine.Target:
+        """Return what the engine restores into: this connector, which is given the proven dump as a file."""
+        return ConnectorLoader(self)
 
     def create_dump(self) -> Any:
         """Return the dump: a binary file. Closing it early ends what makes it."""
@@ -113,9 +143,31 @@ class BaseDBConnector:
 
     def stream(self, source: Any) -> StreamedFile:
         """Return the bytes of `source` as a file object (see :class:`dbbackup._file.StreamedFile`)."""
-        from dbbackup._file import StreamedFile
-
         return StreamedFile(source, name=f"{self.database_name}.{self.extension}", tmp_dir=get_settings().tmp_dir)
+
+
+class ConnectorLoader:
+    """Hands a dump of the engine to a connector's ``restore_dump``."""
+
+    def __init__(self, connector: BaseDBConnector) -> None:
+        self._connector = connector
+        self.needs_proof = not connector.restores_by_itself
+        """One that changes things before the end of the file gets it in a second reading, after it was proven."""
+
+    def load(self, file: _engine.Readable) -> dict[str, Any]:
+        """Restore; what fails in a connector that is not atomic may have changed a part of the database."""
+        connector = self._connector
+        connector.notes = []
+        try:
+            with connector.stream(file) as dump:
+                connector.restore_dump(dump)
+        except Exception as error:
+            if self.needs_proof and not isinstance(error, DbbackupError):
+                message = f"`{connector.dotted_path}` failed: {type(error).__name__}: {error}"
+                hint = "it does not restore in one step: the database may hold a part of the backup"
+                raise RestoreError(message, subject=connector.database_name, hint=hint) from error
+            raise
+        return {"notes": connector.notes}
 
 
 def restores_whole_or_not_at_all(method: Any) -> Any:
@@ -172,5 +224,9 @@ def _import_connector(path: str) -> Any:
     try:
         return import_string(path)
     except ImportError as error:
+        if path in CONNECTOR_MAPPING.values():
+            message = f"the connector `{path}` is not there yet"
+            hint = f"`{DEFAULT_CONNECTOR}` works with every engine: set it as CONNECTOR in DBBACKUP_CONNECTORS"
+            raise UnsupportedError(message, subject=path, hint=hint) from error
         message = f"cannot import the connector `{path}`: {error}"
         raise ConfigurationError(message, subject=path, hint="see DBBACKUP_CONNECTORS and DBBACKUP_CONNECTOR_MAPPING") from error

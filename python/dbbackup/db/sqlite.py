@@ -5,6 +5,8 @@ Django has loaded Python's already. So the project's database is never opened by
 a child reads and writes it, as ``pg_dump`` would.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time
@@ -46,6 +48,12 @@ class SqliteBackupConnector(BaseDBConnector):
             return f"{self.path} (there is no such file yet)"
         age = human_seconds(time.time() - found.st_mtime)
         return f"{self.path} ({human_bytes(found.st_size)}, last changed {age} ago)"
+
+    def restore_target(self) -> _engine.Target:
+        """Return the tool, which the engine feeds itself; a class that overrides how is given the dump."""
+        if self.restores_by_itself and type(self)._restore_dump is SqliteBackupConnector._restore_dump:
+            return self.load_tool()
+        return super().restore_target()
 
     def _create_dump(self) -> Any:
         return self.stream(_engine.open_dump(self.dump_tool()))

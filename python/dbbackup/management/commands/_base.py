@@ -1,22 +1,33 @@
 """What the commands have in common: options, how failures end them, what they ask and print."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.dispatch import Signal
 
 from dbbackup._engine import Pruned, Report
 from dbbackup._output import Stored
 from dbbackup._termination import INTERRUPTED, sigterm_raises
-from dbbackup.exceptions import DbbackupError
+from dbbackup.exceptions import ConfigurationError, DbbackupError, UnsupportedError
 from dbbackup.management.progress import ProgressBar
+from dbbackup.notify import report_failure
+from dbbackup.storage import Storage, get_storage
 
 FINISHED_WITH_WARNINGS = 3
 DECLINED = 7
 SOME_FAILED = 11
 
+KINDS = {"db": "database", "media": "media"}
+"""What ``-c/--content-type`` calls the kinds of backups."""
+
 UNNEEDED = "Accepted and not needed: the backup's content decides."
 """Help of options that django-dbbackup needs."""
+
+
+class Ended(CommandError):
+    """A command ended as it should and not with status 0. Nobody is mailed about that."""
 
 
 class DbbackupCommand(BaseCommand):
@@ -48,14 +59,48 @@ class DbbackupCommand(BaseCommand):
             self.stderr.write("interrupted")
             raise SystemExit(INTERRUPTED) from None
 
+    @property
+    def name(self) -> str:
+        """The command's name."""
+        return type(self).__module__.rpartition(".")[2]
+
     @contextmanager
     def failures_as_command_errors(self) -> Iterator[None]:
-        """Raise the engine's errors as ``CommandError``, and SIGTERM as ``SystemExit``, inside the block."""
+        """Raise the engine's errors as ``CommandError``, and SIGTERM as ``SystemExit``, inside the block.
+
+        The admins are mailed about every failure.
+        """
         with sigterm_raises():
             try:
                 yield
+            except Ended:
+                raise
             except DbbackupError as error:
+                self.report(error)
                 raise CommandError(error.for_terminal(), returncode=error.exit_code) from error
+            except Exception as error:
+                self.report(error)
+                raise
+
+    def report(self, error: BaseException, about: str = "") -> None:
+        """Log a failure and mail the admins; say so if that fails."""
+        trouble = report_failure(self.name, error, about=about)
+        if trouble:
+            self.stderr.write(f"cannot mail the admins: {trouble}")
+
+    def announce(self, signal: Signal, **arguments: Any) -> None:
+        """Send a signal with the command's class as its sender."""
+        signal.send(sender=type(self), **arguments)
+
+    def end(self, failed: int, warnings: Sequence[str]) -> None:
+        """End with the warnings and the status for them, or for what failed.
+
+        Raises:
+            Ended: There are some.
+
+        """
+        if failed or warnings:
+            raise Ended("\n".join(warnings), returncode=failed or FINISHED_WITH_WARNINGS)
 
     @contextmanager
     def progress_bar(self, label: str, verbosity: int) -> Iterator[ProgressBar | None]:
@@ -73,7 +118,7 @@ class DbbackupCommand(BaseCommand):
         """Print `question` and wait for an answer; every other one than yes ends the command.
 
         Raises:
-            CommandError: It was declined.
+            Ended: It was declined.
 
         """
         self.say(question)
@@ -82,7 +127,7 @@ class DbbackupCommand(BaseCommand):
         except (EOFError, RuntimeError):  # RuntimeError: there is no standard input at all
             answer = ""
         if answer.strip().lower() not in ("y", "yes"):
-            raise CommandError("declined: nothing was changed", returncode=DECLINED)
+            raise Ended("declined: nothing was changed", returncode=DECLINED)
 
     def tell_stored(self, label: str, stored: Stored, verbosity: int) -> None:
         """Print what came of a backup of `label`."""
@@ -133,13 +178,43 @@ def add_output_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "-z", "--compress", action="store_true", help="Compress, as DBBACKUP_COMPRESSION says."
     )
+    parser.add_argument("-e", "--encrypt", action="store_true", help="Encrypt. Not supported yet.")
     parser.add_argument("-o", "--output-filename", help="Name of the backup in the storage.")
-    parser.add_argument("-O", "--output-path", help="Local file to write instead, replaced if it exists.")
+    parser.add_argument(
+        "-O",
+        "--output-path",
+        metavar="PATH",
+        help="Write there instead: a local file, replaced if it exists; s3://bucket/name, which must not exist; "
+        "or s3://bucket/folder/, where the backup gets a name of its own.",
+    )
 
 
 def add_input_arguments(parser: CommandParser) -> None:
     """Add the options of commands that restore backups."""
     parser.add_argument("-i", "--input-filename", help="Name of the backup in the storage.")
-    parser.add_argument("-I", "--input-path", help="Local file to restore from.")
+    parser.add_argument(
+        "-I", "--input-path", metavar="PATH", help="Restore from there: a local file, or s3://bucket/name."
+    )
     parser.add_argument("-s", "--servername", help="Take the newest backup of this server.")
     parser.add_argument("-z", "--uncompress", action="store_true", help=UNNEEDED)
+    parser.add_argument("-p", "--passphrase", help="Accepted and not needed: nothing is decrypted yet.")
+
+
+def refuse_encryption(encrypt: bool) -> None:  # noqa: FBT001 (an option as it was given)
+    """Fail if encryption is asked for: nobody must believe that a backup is encrypted that is not.
+
+    Raises:
+        UnsupportedError: It is.
+
+    """
+    if encrypt:
+        message = "cannot encrypt: encryption is not supported yet"
+        raise UnsupportedError(message, hint="leave -e/--encrypt out, and keep the backups where nobody reads them")
+
+
+def signal_storage() -> Storage | None:
+    """Return the storage that signals are given; ``None`` where the project has none that can be used."""
+    try:
+        return get_storage()
+    except ConfigurationError:
+        return None

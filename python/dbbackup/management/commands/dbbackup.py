@@ -2,18 +2,20 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
-from dbbackup._backup import plan_backups, run_backup
+from dbbackup._backup import BackupRequest, plan_backups, run_backup
 from dbbackup._prune import prune
-from dbbackup.conf import get_settings
+from dbbackup.conf import Settings, get_settings
 from dbbackup.exceptions import DbbackupError
 from dbbackup.management.commands._base import (
-    FINISHED_WITH_WARNINGS,
     SOME_FAILED,
     DbbackupCommand,
     add_output_arguments,
+    refuse_encryption,
+    signal_storage,
 )
+from dbbackup.signals import post_backup, pre_backup
 
 
 class Command(DbbackupCommand):
@@ -30,6 +32,19 @@ class Command(DbbackupCommand):
             "--database",
             help="Databases to back up: aliases, separated by commas. Default: DBBACKUP_DATABASES, or all.",
         )
+        parser.add_argument(
+            "-x",
+            "--exclude-tables",
+            metavar="TABLES",
+            help="Tables to leave out, separated by commas; on top of EXCLUDE in DBBACKUP_CONNECTORS.",
+        )
+        parser.add_argument(
+            "-n",
+            "--schema",
+            action="append",
+            default=[],
+            help="PostgreSQL: back up only this schema. May be given several times.",
+        )
 
     def handle(
         self,
@@ -37,8 +52,11 @@ class Command(DbbackupCommand):
         database: str | None,
         servername: str | None,
         compress: bool,
+        encrypt: bool,
         output_filename: str | None,
         output_path: str | None,
+        exclude_tables: str | None,
+        schema: list[str],
         clean: bool,
         quiet: bool,
         verbosity: int,
@@ -48,6 +66,7 @@ class Command(DbbackupCommand):
         with self.failures_as_command_errors():
             verbosity = 0 if quiet else verbosity
             settings = get_settings()
+            refuse_encryption(encrypt)
             request = plan_backups(
                 settings,
                 databases=database,
@@ -55,25 +74,52 @@ class Command(DbbackupCommand):
                 compress=compress,
                 filename=output_filename,
                 path=output_path,
+                exclude_tables=exclude_tables,
+                schemas=schema,
             )
-            failed: list[str] = []
             warnings: list[str] = []
+            failed: list[str] = []
             for alias in request.aliases:
                 try:
-                    with self.progress_bar(alias, verbosity) as progress:
-                        stored = run_backup(alias, request, settings, progress=progress)
-                    self.tell_stored(alias, stored, verbosity)
-                    warnings += [f"{alias}: {warning}" for warning in stored.warnings]
+                    made = self._back_up(alias, request, settings, servername, warnings, verbosity)
                     if clean:
-                        cleaning = request.cleaning(alias, settings, made=stored.receipt.name)
+                        cleaning = request.cleaning(alias, settings, made=made)
                         self.tell_pruned(alias, prune(cleaning, settings), verbosity)
-                except DbbackupError as error:
+                except Exception as error:
                     if len(request.aliases) == 1:
+                        self.stderr.write("\n".join(warnings), ending="\n" if warnings else "")
                         raise
                     failed.append(alias)
-                    self.stderr.write(f"{alias}: {error.for_terminal()}")
+                    self.report(error, f"`{alias}`")
+                    known = isinstance(error, DbbackupError)
+                    text = error.for_terminal() if known else f"{type(error).__name__}: {error}"
+                    self.stderr.write(f"{alias}: {text}")
             if failed:
-                last = f"{len(failed)} of {len(request.aliases)} databases failed: {', '.join(failed)}"
-                raise CommandError("\n".join([*warnings, last]), returncode=SOME_FAILED)
-            if warnings:
-                raise CommandError("\n".join(warnings), returncode=FINISHED_WITH_WARNINGS)
+                warnings.append(f"{len(failed)} of {len(request.aliases)} databases failed: {', '.join(failed)}")
+            self.end(SOME_FAILED if failed else 0, warnings)
+
+    def _back_up(
+        self,
+        alias: str,
+        request: BackupRequest,
+        settings: Settings,
+        servername: str | None,
+        warnings: list[str],
+        verbosity: int,
+    ) -> str:
+        connector = request.connector(alias)
+        database = connector.settings
+        self.announce(pre_backup, database=database, connector=connector, servername=servername)
+        with self.progress_bar(alias, verbosity) as progress:
+            stored = run_backup(connector, request, settings, progress=progress)
+        self.tell_stored(alias, stored, verbosity)
+        warnings += [f"{alias}: {warning}" for warning in stored.warnings]
+        self.announce(
+            post_backup,
+            database=database,
+            connector=connector,
+            servername=servername,
+            filename=stored.receipt.name,
+            storage=signal_storage(),
+        )
+        return stored.receipt.name

@@ -4,10 +4,24 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from dbbackup._restore import plan_restore, restored_alias, run_restore
+from dbbackup._restore import (
+    RestoreOptions,
+    database_settings,
+    plan_restore,
+    restored_alias,
+    run_restore,
+    save_before,
+)
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup.conf import get_settings
-from dbbackup.management.commands._base import UNNEEDED, DbbackupCommand, add_input_arguments
+from dbbackup.exceptions import DbbackupError
+from dbbackup.management.commands._base import (
+    UNNEEDED,
+    DbbackupCommand,
+    add_input_arguments,
+    signal_storage,
+)
+from dbbackup.signals import post_restore, pre_restore
 
 
 class Command(DbbackupCommand):
@@ -21,6 +35,27 @@ class Command(DbbackupCommand):
         parser.add_argument("-d", "--database", help="Database to restore: an alias. Needed with several.")
         add_input_arguments(parser)
         parser.add_argument("-c", "--decrypt", action="store_true", help=UNNEEDED)
+        parser.add_argument(
+            "--exact",
+            action="store_true",
+            help="SQL text and JSON: also remove the rows that the backup does not have.",
+        )
+        parser.add_argument(
+            "-n",
+            "--schema",
+            action="append",
+            default=[],
+            help="PostgreSQL: restore only this schema. May be given several times.",
+        )
+        parser.add_argument(
+            "-r", "--no-drop", action="store_true", help="PostgreSQL and MongoDB: drop nothing first."
+        )
+        parser.add_argument("--pg-options", default="", help="PostgreSQL: more options for pg_restore, quoted.")
+        parser.add_argument(
+            "--no-safety-backup",
+            action="store_true",
+            help="Connectors of your own: do not back the database up before it is replaced.",
+        )
 
     def handle(
         self,
@@ -29,6 +64,11 @@ class Command(DbbackupCommand):
         input_filename: str | None,
         input_path: str | None,
         servername: str | None,
+        exact: bool,
+        schema: list[str],
+        no_drop: bool,
+        pg_options: str,
+        no_safety_backup: bool,
         interactive: bool,
         quiet: bool,
         verbosity: int,
@@ -39,16 +79,37 @@ class Command(DbbackupCommand):
             verbosity = 0 if quiet else verbosity
             settings = get_settings()
             alias = restored_alias(database, settings)
-            plan = plan_restore(
-                alias, settings, filename=input_filename, path=input_path, servername=servername
+            options = RestoreOptions(
+                servername=servername, exact=exact, no_drop=no_drop, schemas=schema, pg_options=pg_options
             )
+            plan = plan_restore(alias, settings, filename=input_filename, path=input_path, options=options)
             if interactive:
                 self.ask(plan.question())
             elif verbosity >= 1:
                 for sentence in plan.differences:
                     self.say(f"{alias}: {sentence}")
-            with self.progress_bar(alias, verbosity) as progress:
-                report = run_restore(plan, progress=progress)
+            facts = {
+                "database": database_settings(alias),
+                "database_name": alias,
+                "filename": plan.chosen.label,
+                "servername": servername,
+                "storage": signal_storage(),
+            }
+            self.announce(pre_restore, **facts)
+            saved = None
+            if plan.saves_first and not no_safety_backup:
+                with self.progress_bar(f"{alias}, to be safe", verbosity) as progress:
+                    saved = save_before(plan, settings, progress=progress)
+                self.tell_stored(f"{alias}, to be safe", saved, verbosity)
+            try:
+                with self.progress_bar(alias, verbosity) as progress:
+                    report = run_restore(plan, progress=progress)
+            except DbbackupError as error:
+                if saved:
+                    way_back = f"what was there comes back with: dbrestore -d {alias} -i {saved.receipt.name}"
+                    error.hint = f"{error.hint}; {way_back}" if error.hint else way_back
+                raise
             size, duration = human_bytes(report.plain_bytes), human_seconds(report.seconds)
             line = f"restored {plan.chosen.label} ({size} in {duration})"
             self.tell_restored(alias, line, report, verbosity)
+            self.announce(post_restore, connector=plan.connector, **facts)

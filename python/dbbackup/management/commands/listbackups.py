@@ -6,13 +6,11 @@ from django.core.management.base import CommandParser
 
 from dbbackup._engine import Backup, catalogue
 from dbbackup._naming import local_time, naming
+from dbbackup._place import backup_place
 from dbbackup.conf import get_settings
-from dbbackup.management.commands._base import DbbackupCommand
-from dbbackup.storage import backup_storage, local_store
+from dbbackup.management.commands._base import KINDS, DbbackupCommand
 
 ROW = "{name:40} {datetime:20}"
-
-KINDS = {"db": "database", "media": "media"}
 
 
 class Command(DbbackupCommand):
@@ -66,7 +64,7 @@ class Command(DbbackupCommand):
         """Print one row for each backup, under a header."""
         with self.failures_as_command_errors():
             settings = get_settings()
-            store = local_store(backup_storage(settings), settings)
+            store = backup_place(settings).store
 
             def asked_for(backup: Backup) -> bool:
                 return (

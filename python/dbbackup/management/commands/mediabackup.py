@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from dbbackup._media import MEDIA, plan_media_backup, run_media_backup
 from dbbackup._prune import prune
 from dbbackup.conf import get_settings
-from dbbackup.exceptions import DbbackupError
 from dbbackup.management.commands._base import (
-    FINISHED_WITH_WARNINGS,
     DbbackupCommand,
     add_output_arguments,
+    refuse_encryption,
+    signal_storage,
 )
+from dbbackup.signals import post_media_backup, pre_media_backup
 
 
 class Command(DbbackupCommand):
@@ -45,6 +46,7 @@ class Command(DbbackupCommand):
         *_args: Any,
         servername: str | None,
         compress: bool,
+        encrypt: bool,
         output_filename: str | None,
         output_path: str | None,
         exclude: list[str],
@@ -58,6 +60,7 @@ class Command(DbbackupCommand):
         with self.failures_as_command_errors():
             verbosity = 0 if quiet else verbosity
             settings = get_settings()
+            refuse_encryption(encrypt)
             request = plan_media_backup(
                 settings,
                 servername=servername,
@@ -67,16 +70,22 @@ class Command(DbbackupCommand):
                 filename=output_filename,
                 path=output_path,
             )
+            self.announce(pre_media_backup, servername=servername, storage=signal_storage())
             with self.progress_bar(MEDIA, verbosity) as progress:
                 stored = run_media_backup(request, settings, progress=progress)
             self.tell_stored(MEDIA, stored, verbosity)
-            warnings = "\n".join(f"{MEDIA}: {warning}" for warning in stored.warnings)
-            if clean:
-                try:
+            warnings = [f"{MEDIA}: {warning}" for warning in stored.warnings]
+            try:
+                self.announce(
+                    post_media_backup,
+                    filename=stored.receipt.name,
+                    servername=servername,
+                    storage=signal_storage(),
+                )
+                if clean:
                     pruned = prune(request.cleaning(settings, made=stored.receipt.name), settings)
-                except DbbackupError:
-                    self.stderr.write(warnings, ending="\n" if warnings else "")
-                    raise
-                self.tell_pruned(MEDIA, pruned, verbosity)
-            if warnings:
-                raise CommandError(warnings, returncode=FINISHED_WITH_WARNINGS)
+                    self.tell_pruned(MEDIA, pruned, verbosity)
+            except Exception:
+                self.stderr.write("\n".join(warnings), ending="\n" if warnings else "")
+                raise
+            self.end(0, warnings)

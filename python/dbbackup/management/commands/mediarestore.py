@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from dbbackup._media import MEDIA, plan_media_restore, run_media_restore
 from dbbackup._output import list_skipped
 from dbbackup.conf import get_settings
 from dbbackup.management.commands._base import (
-    FINISHED_WITH_WARNINGS,
     UNNEEDED,
     DbbackupCommand,
     add_input_arguments,
+    signal_storage,
 )
+from dbbackup.signals import post_media_restore, pre_media_restore
 
 
 class Command(DbbackupCommand):
@@ -80,9 +81,13 @@ class Command(DbbackupCommand):
             )
             if interactive and not dry_run:
                 self.ask(plan.question())
+            facts = {"filename": plan.chosen.label, "servername": servername, "storage": signal_storage()}
+            if not dry_run:
+                self.announce(pre_media_restore, **facts)
             with self.progress_bar(MEDIA, verbosity) as progress:
                 report = run_media_restore(plan, dry_run=dry_run, progress=progress)
             self.tell_restored(MEDIA, plan.one_line(report, dry_run=dry_run), report, verbosity)
             warnings = [f"{MEDIA}: {text}" for text in list_skipped("not restored", report.left_out)]
-            if warnings:
-                raise CommandError("\n".join(warnings), returncode=FINISHED_WITH_WARNINGS)
+            if not dry_run:
+                self.announce(post_media_restore, **facts)
+            self.end(0, warnings)

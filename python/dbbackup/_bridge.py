@@ -1,0 +1,170 @@
+"""Any Django storage as a store of the engine."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.files.storage import Storage
+
+from dbbackup._upload import MANIFEST_ENDING, StorageUpload
+from dbbackup.exceptions import BackupExistsError, BackupNotFoundError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dbbackup._engine import Readable
+
+OBJECT_STORAGES = frozenset(
+    {
+        "storages.backends.s3.S3Storage",
+        "storages.backends.gcloud.GoogleCloudStorage",
+        "storages.backends.azure_storage.AzureStorage",
+    }
+)
+"""Storages whose objects appear whole or not at all, and which several threads may use at once."""
+
+ATOMIC_STORAGES = OBJECT_STORAGES | {"django.core.files.storage.memory.InMemoryStorage"}
+"""Storages in which nothing unfinished can be left: they need no manifest that says ``writing``."""
+
+MANIFESTS_AT_ONCE: Final = 8
+"""Manifests that are read from an object storage at the same time. A guess: each takes one round trip."""
+
+MANIFEST_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of a manifest that are read at most, as everywhere."""
+
+MEMORY_BYTES: Final = 1024 * 1024
+"""Bytes of an object that django-storages holds in memory; it puts larger ones into a temporary file."""
+
+
+class StorageBridge:
+    """Turns the engine's calls into calls of a Django storage, on the calling thread but for the upload's own.
+
+    Args:
+        storage: The storage.
+        prefix: What stands before every name: a folder, with its slash.
+        tmp_dir: Where an upload is copied to if the storage asks for its size.
+
+    """
+
+    def __init__(self, storage: Any, *, prefix: str = "", tmp_dir: str | None = None) -> None:
+        self.storage = storage
+        self.prefix = prefix
+        self.tmp_dir = tmp_dir
+        self.warnings: list[str] = []
+        """What the user should know, one sentence each."""
+        self._keys: dict[str, str] = {}
+        """Of the files that were listed: name → the storage's own name."""
+        self._class = class_that_saves(storage)
+        # Its default, 0, means the whole object, however large.
+        if getattr(storage, "max_memory_size", None) == 0:
+            storage.max_memory_size = MEMORY_BYTES
+
+    @property
+    def is_atomic(self) -> bool:
+        """Whether nothing unfinished can be left in the storage."""
+        return self._class in ATOMIC_STORAGES
+
+    def describe(self) -> str:
+        """Return what the storage is called."""
+        where = self.prefix or getattr(self.storage, "bucket_name", "") or getattr(self.storage, "location", "")
+        name = type(self.storage).__name__
+        return f"{name} ({where})" if where else name
+
+    def claim(self, name: str, replace: bool, unfinished: bytes) -> StorageUpload:  # noqa: FBT001 (the engine's)
+        """Begin the new backup `name`."""
+        is_there = self.exists(name)
+        if is_there and not replace:
+            message = f"cannot write backup `{name}`: the storage has a file of that name"
+            raise BackupExistsError(message, subject=name, hint="choose another name, or delete that file first")
+        upload = StorageUpload(self, name, may_be_deleted=not (is_there and self.is_atomic))
+        if not self.is_atomic:
+            upload.announce(unfinished)
+        return upload
+
+    def open(self, name: str) -> Readable:
+        """Open a payload for reading."""
+        message = f"cannot find backup `{name}` in the storage"
+        # Some storages open anything, and fail when it is read.
+        if not self.exists(name):
+            raise BackupNotFoundError(message, subject=name)
+        try:
+            file: Readable = self.storage.open(self.key(name), "rb")
+        except FileNotFoundError as error:
+            raise BackupNotFoundError(message, subject=name) from error
+        return file
+
+    def names(self) -> list[str]:
+        """Return the names of the files in the storage's folder.
+
+        Raises:
+            UnsupportedError: The storage cannot list.
+
+        """
+        try:
+            _folders, files = self.storage.listdir(self.prefix)
+        except NotImplementedError as error:
+            message = f"cannot list the backups: `{type(self.storage).__name__}` has no `listdir`"
+            hint = "restore by name with -i; the newest, the list and cleaning need a storage that lists"
+            raise UnsupportedError(message, hint=hint) from error
+        except FileNotFoundError:
+            # The first backup makes the folder.
+            files = []
+        self._keys = {str(file).rpartition("/")[2]: self._listed_key(str(file)) for file in files}
+        self._keys.pop("", None)
+        return list(self._keys)
+
+    def manifests(self, names: list[str]) -> Sequence[bytes | None | BaseException]:
+        """Return the manifest of each payload; several at once where the storage is made for that."""
+        if self._class in OBJECT_STORAGES and len(names) > 1:
+            with ThreadPoolExecutor(MANIFESTS_AT_ONCE, "dbbackup-manifests") as pool:
+                return list(pool.map(self._manifest, names))
+        return [self._manifest(name) for name in names]
+
+    def delete(self, name: str) -> None:
+        """Delete a file; one that is gone already is no error."""
+        with suppress(FileNotFoundError):
+            self.storage.delete(self.key(name))
+
+    def key(self, name: str) -> str:
+        """Return the storage's own name of the file `name`."""
+        return self._keys.get(name, self.prefix + name)
+
+    def exists(self, name: str) -> bool:
+        """Whether the storage has a file `name`; true where it cannot tell."""
+        try:
+            return bool(self.storage.exists(self.key(name)))
+        except NotImplementedError:
+            return name in self._keys
+
+    def _listed_key(self, listed: str) -> str:
+        """Return the storage's own name of a file that `listdir` gave, with folders before its name or without."""
+        key = self.prefix + listed.rpartition("/")[2]
+        if "/" not in listed or self.storage.exists(key):
+            return key
+        return listed
+
+    def _manifest(self, name: str) -> bytes | None | BaseException:
+        file = name + MANIFEST_ENDING
+        # A listing has shown both or only one. Payloads that were not listed are asked for.
+        if name in self._keys and file not in self._keys:
+            return None
+        try:
+            if file not in self._keys and not self.exists(file):
+                return None
+            with self.storage.open(self.key(file), "rb") as manifest:
+                content = manifest.read(MANIFEST_BYTES)
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # noqa: BLE001 (one that cannot be read must not hide the others)
+            return error
+        return content if isinstance(content, bytes) else str(content).encode()
+
+
+def class_that_saves(storage: Any) -> str:
+    """Return the dotted path of the class whose ``_save`` a storage uses; empty if its ``save`` is its own."""
+    if getattr(type(storage), "save", None) is not Storage.save:
+        return ""
+    classes = (base for base in type(storage).__mro__ if "_save" in vars(base))
+    return next((f"{base.__module__}.{base.__qualname__}" for base in classes), "")

@@ -1,0 +1,218 @@
+"""One backup on its way into a Django storage."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import queue
+import threading
+from typing import TYPE_CHECKING, Final
+
+from django.core.files.base import ContentFile
+from django.db import connections
+
+from dbbackup._file import StreamedFile
+from dbbackup.exceptions import StorageError
+
+if TYPE_CHECKING:
+    from dbbackup._bridge import StorageBridge
+
+logger = logging.getLogger("dbbackup")
+
+MANIFEST_ENDING = ".metadata"
+"""What a manifest's name ends in, after its payload's."""
+
+CHUNKS_AHEAD: Final = 2
+"""Parts of 1 MiB that wait for the storage."""
+
+GIVE_UP_SECONDS: Final = 5.0
+"""How long an upload that was given up may take to notice, before it is left to itself."""
+
+
+class StorageUpload:
+    """Stores one payload, and its manifest last.
+
+    The storage's ``save`` pulls, on a thread of its own, what the engine pushes: reading and compressing go on
+    meanwhile, a storage that hangs cannot keep Ctrl-C from being heard, and connectors stay on their own thread.
+
+    Args:
+        bridge: The storage.
+        name: The backup's name.
+        may_be_deleted: Whether what has this name is ours once we began: false where an older file of this name
+            stays whole until the new one is.
+
+    """
+
+    def __init__(self, bridge: StorageBridge, name: str, *, may_be_deleted: bool) -> None:
+        self._bridge = bridge
+        self._storage = bridge.storage
+        self._key = bridge.prefix + name
+        self._may_be_deleted = may_be_deleted
+        self._manifest: str | None = None
+        """The storage's name of the manifest that says ``writing``."""
+        self._feed: _Feed | None = None
+
+    def announce(self, unfinished: bytes) -> None:
+        """Store the manifest `unfinished`: what has the name from now on is never taken for a backup."""
+        if self._storage.exists(self._key + MANIFEST_ENDING):
+            self._storage.delete(self._key + MANIFEST_ENDING)
+        self._manifest = self._save_manifest(self._key, unfinished)
+
+    def send(self, part: bytes) -> None:
+        """Hand the next bytes to the storage; wait while it has enough."""
+        self._started().put(part)
+
+    def finish(self) -> str:
+        """Wait until the storage has everything; return the name that it gave the payload."""
+        feed = self._started()
+        self._key = feed.finish()
+        self._require_size(feed.bytes)
+        return self._key.removeprefix(self._bridge.prefix)
+
+    def commit(self, manifest: bytes) -> None:
+        """Store the manifest, in place of the one that says ``writing``."""
+        if self._manifest:
+            self._storage.delete(self._manifest)
+        elif self._storage.exists(self._key + MANIFEST_ENDING):
+            self._storage.delete(self._key + MANIFEST_ENDING)
+        self._manifest = None
+        saved = self._save_manifest(self._key, manifest)
+        if saved != self._key + MANIFEST_ENDING:
+            self._storage.delete(saved)
+            self._bridge.warnings.append(
+                f"the storage renamed the manifest of `{self._key}` to `{saved}`: the backup has none"
+            )
+
+    def abandon(self) -> None:
+        """Remove what was stored so far, the payload first. What a hanging storage may still write is no backup."""
+        has_stopped = self._feed is None or self._feed.give_up()
+        try:
+            if self._feed and self._may_be_deleted and has_stopped and self._storage.exists(self._key):
+                self._storage.delete(self._key)
+            if self._manifest and has_stopped:
+                self._storage.delete(self._manifest)
+        except Exception:
+            logger.exception("cannot remove the unfinished backup `%s` from the storage", self._key)
+
+    def _started(self) -> _Feed:
+        if self._feed is None:
+            self._feed = _Feed(self._bridge, self._key)
+        return self._feed
+
+    def _save_manifest(self, key: str, content: bytes) -> str:
+        file = key + MANIFEST_ENDING
+        return str(self._storage.save(file, ContentFile(content, name=file)))
+
+    def _require_size(self, sent: int) -> None:
+        """Compare what the storage says to what was sent. One that stores something else gives the same back."""
+        try:
+            size = self._storage.size(self._key)
+        except Exception:  # noqa: BLE001 (not every storage knows sizes, and each says so in its own way)
+            return
+        if size == sent:
+            return
+        with self._storage.open(self._key, "rb") as file:
+            stored = sum(len(part) for part in iter(lambda: file.read(1024 * 1024), b""))
+        if stored != sent:
+            message = f"cannot write backup `{self._key}`: the storage has {stored} of {sent} bytes"
+            raise StorageError(message, subject=self._key)
+
+
+class _Feed:
+    """The thread that saves, and the queue that it is fed through."""
+
+    def __init__(self, bridge: StorageBridge, key: str) -> None:
+        self._bridge = bridge
+        self._key = key
+        self.bytes = 0
+        """Sent so far."""
+        self._chunks: queue.Queue[bytes | BaseException] = queue.Queue(CHUNKS_AHEAD)
+        self._taken = _Taken(self._chunks)
+        self._result: str | BaseException | None = None
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._save,), name="dbbackup-upload", daemon=True)
+        self._thread.start()
+
+    def put(self, part: bytes) -> None:
+        self._hand_over(part)
+        self.bytes += len(part)
+
+    def finish(self) -> str:
+        """Hand over the end; return the name that the storage gave the file."""
+        self._hand_over(b"")
+        self._thread.join()
+        if isinstance(self._result, BaseException):
+            raise self._result
+        if self._taken.bytes != self.bytes:
+            message = f"cannot write backup `{self._key}`: the storage took {self._taken.bytes} of {self.bytes} bytes"
+            raise StorageError(message, subject=self._key)
+        return str(self._result)
+
+    def give_up(self) -> bool:
+        """Let the storage's next read fail; return whether its ``save`` has ended."""
+        while self._thread.is_alive():
+            try:
+                self._chunks.put_nowait(StorageError("the backup was given up"))
+                break
+            except queue.Full:
+                # Nothing that waits there is wanted any more.
+                self._taken.discard()
+        self._thread.join(GIVE_UP_SECONDS)
+        if self._thread.is_alive():
+            logger.warning("the storage still holds on to the unfinished backup `%s`", self._key)
+        return not self._thread.is_alive()
+
+    def _hand_over(self, part: bytes) -> None:
+        while self._thread.is_alive():
+            try:
+                self._chunks.put(part, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+        if isinstance(self._result, BaseException):
+            raise self._result
+
+    def _save(self) -> None:
+        file = StreamedFile(self._taken, name=self._key, tmp_dir=self._bridge.tmp_dir)
+        try:
+            self._result = self._bridge.storage.save(self._key, file)
+        except BaseException as error:  # noqa: BLE001 (raised again by the thread that waits)
+            self._result = error
+        finally:
+            file.close()
+            connections.close_all()
+
+
+class _Taken:
+    """The reading end: what was handed over, in parts of any size."""
+
+    def __init__(self, chunks: queue.Queue[bytes | BaseException]) -> None:
+        self.bytes = 0
+        """Given so far."""
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+        self._end: bytes | BaseException | None = None
+
+    def read(self, size: int, /) -> bytes:
+        if not self._rest and self._end is None:
+            chunk = self._chunks.get()
+            if isinstance(chunk, BaseException) or not chunk:
+                self._end = chunk
+            else:
+                self._rest = memoryview(chunk)
+        if isinstance(self._end, BaseException):
+            raise self._end
+        part = bytes(self._rest[:size])
+        self._rest = self._rest[size:]
+        self.bytes += len(part)
+        return part
+
+    def discard(self) -> None:
+        """Drop one part that nobody has taken yet."""
+        try:
+            self._chunks.get_nowait()
+        except queue.Empty:
+            return
+
+    def close(self) -> None:
+        """Do nothing: the queue is the feed's."""

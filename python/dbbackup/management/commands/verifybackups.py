@@ -1,0 +1,79 @@
+"""``manage.py verifybackups``."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from dbbackup import _engine
+from dbbackup._output import count_files
+from dbbackup._place import backup_place
+from dbbackup._select import backups_to_verify, scopes
+from dbbackup._units import human_bytes, human_seconds
+from dbbackup.conf import get_settings
+from dbbackup.exceptions import BackupNotFoundError, DbbackupError
+from dbbackup.management.commands._base import KINDS, DbbackupCommand
+
+
+class Command(DbbackupCommand):
+    """Read backups to their end and prove that they are whole."""
+
+    help = (
+        "Read backups to their last byte and prove that they are whole: size, SHA-256, checksums, and the end of "
+        "their content. Changes nothing. Without a name: the newest of each database and of the media, by server."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the options."""
+        super().add_arguments(parser)
+        parser.add_argument("backup", nargs="*", help="Names of backups in the storage.")
+        parser.add_argument("--all", action="store_true", help="All backups, not only the newest.")
+        parser.add_argument("-d", "--database", help="Only of these databases: aliases, separated by commas.")
+        parser.add_argument(
+            "-c", "--content-type", choices=list(KINDS), help="Only databases, or only media."
+        )
+
+    def handle(
+        self,
+        *_args: Any,
+        backup: list[str],
+        database: str | None,
+        content_type: str | None,
+        quiet: bool,
+        verbosity: int,
+        **options: Any,
+    ) -> None:
+        """Verify each; one that is damaged does not keep the others from being verified."""
+        with self.failures_as_command_errors():
+            verbosity = 0 if quiet else verbosity
+            settings = get_settings()
+            place = backup_place(settings)
+            code = 0
+            names = list(backup)
+            if not names:
+                wanted = scopes(settings, databases=database, content_type=content_type)
+                names, faulty = backups_to_verify(place, settings, wanted, everything=options["all"])
+                for name, why in faulty:
+                    self.stderr.write(f"{name}: {why}")
+                if not names:
+                    message = "there is no backup to verify"
+                    raise BackupNotFoundError(message, hint="`listbackups` shows what there is")
+            for name in names:
+                try:
+                    with self.progress_bar(name, verbosity) as progress:
+                        report = _engine.verify(place.store, name, progress=progress)
+                except DbbackupError as error:
+                    code = code or error.exit_code
+                    self.report(error, f"`{name}`")
+                    self.stderr.write(f"{name}: {error.for_terminal()}")
+                else:
+                    self._tell(report, verbosity)
+            self.end(code, [f"not every one of {len(names)} backups is whole"] if code else [])
+
+    def _tell(self, report: _engine.Report, verbosity: int) -> None:
+        if verbosity < 1:
+            return
+        files = f"{count_files(report.content.files)}, " if report.content else ""
+        size, duration = human_bytes(report.plain_bytes), human_seconds(report.seconds)
+        self.say(f"{report.name}: whole ({files}{size} in {duration}), proven by {report.proof}")
+        for note in report.notes:
+            self.say(f"  note: {note}")

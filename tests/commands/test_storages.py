@@ -1,0 +1,225 @@
+"""Backups in any Django storage: what each of their habits does to a backup, and what it must not do."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.storage import storages
+from django.core.management import CommandError
+from pytest_django import Settings
+
+from tests import storages as habits
+from tests.conftest import Call
+from tests.project import Project, fill, pad, rows, wait_until
+
+Configure = Callable[..., Any]
+
+WELL_BEHAVED = [
+    habits.Memory,
+    habits.Plain,
+    habits.Overwriting,
+    habits.AsksForSizes,
+    habits.Lowercasing,
+    habits.Prefixing,
+    habits.Slow,
+    habits.Scrambling,
+]
+
+
+@pytest.fixture
+def configure(store: Path, settings: Settings) -> Configure:
+    """Make a class the storage of the backups; return the storage."""
+
+    def use(storage: type, **options: object) -> Any:
+        if storage is not habits.Memory:
+            options = {"location": str(store), **options}
+        backend = f"{storage.__module__}.{storage.__qualname__}"
+        settings.STORAGES = settings.STORAGES | {"dbbackup": {"BACKEND": backend, "OPTIONS": options}}
+        return storages["dbbackup"]
+
+    return use
+
+
+def listed(call: Call) -> list[str]:
+    return [line.split()[0] for line in call("listbackups", "-q").splitlines()]
+
+
+def names(storage: Any) -> list[str]:
+    return sorted(name.rpartition("/")[2] for name in storage.listdir("")[1])
+
+
+@pytest.mark.parametrize("storage", WELL_BEHAVED, ids=lambda storage: storage.__name__)
+@pytest.mark.parametrize("flag", ["-v1", "-z"])
+def test_a_backup_goes_there_and_comes_back(
+    call: Call, database: Path, configure: Configure, storage: type, flag: str
+) -> None:
+    place = configure(storage)
+    before = fill(database, ["a", "b"])
+    pad(database, 3)
+    call("dbbackup", flag)
+    (name,) = listed(call)
+    assert names(place) == [name, f"{name}.metadata"]
+    fill(database, ["c"])
+    call("dbrestore", "--noinput", "-d", "default")
+    assert rows(database) == before
+    fill(database, ["c"])
+    call("dbrestore", "--noinput", "-d", "default", "-i", name)
+    assert rows(database) == before
+
+
+@pytest.mark.parametrize("storage", WELL_BEHAVED, ids=lambda storage: storage.__name__)
+def test_cleaning_deletes_exactly_the_old_ones(
+    call: Call, database: Path, configure: Configure, settings: Settings, storage: type
+) -> None:
+    place = configure(storage)
+    settings.DBBACKUP_CLEANUP_KEEP = 1
+    fill(database, ["a"])
+    call("dbbackup")
+    call("dbbackup", "--servername", "other")
+    call("dbbackup", "--clean", "-z")
+    left = listed(call)
+    assert [name.endswith(".gz") for name in left] == [False, True]
+    assert "other" in left[0]
+    assert len(names(place)) == 4
+
+
+@pytest.mark.parametrize("storage", [habits.Plain, habits.Memory], ids=lambda storage: storage.__name__)
+def test_a_taken_name_gets_the_suffix_that_the_storage_gives_it(
+    call: Call, database: Path, configure: Configure, storage: type
+) -> None:
+    place = configure(storage)
+    fill(database, ["a"])
+    call("dbbackup", "-o", "mine.sqlite3")
+    call("dbbackup", "-o", "mine.sqlite3")
+    first, second = sorted(listed(call), key=len)
+    assert first == "mine.sqlite3"
+    assert second.startswith("mine_")
+    assert names(place) == sorted([first, f"{first}.metadata", second, f"{second}.metadata"])
+
+
+def test_a_storage_that_overwrites_keeps_the_name(call: Call, database: Path, configure: Configure) -> None:
+    place = configure(habits.Overwriting)
+    fill(database, ["a"])
+    call("dbbackup", "-o", "mine.sqlite3")
+    newest = fill(database, ["b"])
+    call("dbbackup", "-o", "mine.sqlite3")
+    assert names(place) == ["mine.sqlite3", "mine.sqlite3.metadata"]
+    fill(database, ["c"])
+    call("dbrestore", "--noinput", "-d", "default", "-i", "mine.sqlite3")
+    assert rows(database) == newest
+
+
+def test_a_storage_that_renames_everything_is_a_warning(
+    call: Call, database: Path, configure: Configure
+) -> None:
+    place = configure(habits.Renaming)
+    before = fill(database, ["a"])
+    with pytest.raises(CommandError, match="the storage renamed the manifest") as caught:
+        call("dbbackup")
+    assert caught.value.returncode == 3
+    (name,) = names(place)
+    fill(database, ["b"])
+    call("dbrestore", "--noinput", "-d", "default", "-i", name)
+    assert rows(database) == before
+
+
+def test_a_storage_that_cannot_list_restores_by_name(
+    call: Call, database: Path, store: Path, configure: Configure
+) -> None:
+    configure(habits.WithoutListing)
+    before = fill(database, ["a"])
+    call("dbbackup", "-o", "mine.sqlite3")
+    fill(database, ["b"])
+    for command in ("listbackups", "dbrestore", "dbbackup"):
+        arguments = {"dbbackup": ["--clean"], "dbrestore": ["-d", "default"]}.get(command, [])
+        with pytest.raises(CommandError, match="`WithoutListing` has no `listdir`") as caught:
+            call(command, *arguments)
+        assert "restore by name with -i" in str(caught.value)
+    call("dbrestore", "--noinput", "-d", "default", "-i", "mine.sqlite3")
+    assert rows(database) == before
+
+
+@pytest.mark.parametrize("flag", ["-v1", "-z"])
+def test_a_storage_that_fails_in_the_middle_is_left_empty(
+    call: Call, database: Path, configure: Configure, flag: str
+) -> None:
+    place = configure(habits.FailingInTheMiddle)
+    fill(database, ["a"])
+    pad(database, 2)
+    with pytest.raises(CommandError, match="the line went dead") as caught:
+        call("dbbackup", flag)
+    assert caught.value.returncode == 1
+    assert names(place) == []
+
+
+def test_a_storage_that_loses_bytes_is_found_out(call: Call, database: Path, configure: Configure) -> None:
+    place = configure(habits.Truncating)
+    fill(database, ["a"])
+    with pytest.raises(CommandError, match=r"the storage has \d+ of \d+ bytes"):
+        call("dbbackup")
+    assert names(place) == []
+
+
+def test_a_damaged_backup_is_refused(call: Call, database: Path, store: Path, configure: Configure) -> None:
+    configure(habits.Plain)
+    fill(database, ["a"])
+    call("dbbackup")
+    (name,) = listed(call)
+    now = fill(database, ["b"])
+    whole = (store / name).read_bytes()
+    for damaged in (whole[:-1], whole[:5000] + b"x" + whole[5001:], whole + b"x", b""):
+        (store / name).write_bytes(damaged)
+        with pytest.raises(CommandError) as caught:
+            call("dbrestore", "--noinput", "-d", "default")
+        assert caught.value.returncode == 6, str(caught.value)
+        assert rows(database) == now
+
+
+def test_missing_backups_are_named(call: Call, database: Path, configure: Configure) -> None:
+    configure(habits.Plain)
+    fill(database, ["a"])
+    for arguments in (["-i", "none.sqlite3"], []):
+        with pytest.raises(CommandError, match="cannot find") as caught:
+            call("dbrestore", "--noinput", "-d", "default", *arguments)
+        assert caught.value.returncode == 4
+
+
+def test_one_that_is_killed_in_the_middle_is_never_listed(project: Project) -> None:
+    project.configure(
+        'STORAGES["dbbackup"] = {"BACKEND": "tests.storages.KilledInTheMiddle", '
+        '"OPTIONS": {"location": BASE_DIR / "backups"}}'
+    )
+    project.configure(f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})")
+    before = fill(project.database, ["a"])
+    pad(project.database, 2)
+    assert project.manage("dbbackup").code == -signal.SIGKILL
+    (name,) = project.backups()
+    assert (project.store / name).stat().st_size == 100_000
+    assert project.manifest(name)["dbbackup"]["state"] == "writing"
+    assert project.ok("listbackups", "-q") == ""
+    assert "cannot find a backup" in project.fails(4, "dbrestore", "--noinput")
+    assert "it is still being written" in project.fails(4, "dbrestore", "--noinput", "-i", name)
+    assert rows(project.database) == before
+
+
+def test_one_that_hangs_hears_control_c(project: Project) -> None:
+    project.configure(
+        'STORAGES["dbbackup"] = {"BACKEND": "tests.storages.Hanging", '
+        '"OPTIONS": {"location": BASE_DIR / "backups"}}'
+    )
+    project.configure(f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})")
+    fill(project.database, ["a"])
+    pad(project.database, 5)
+    with project.running("dbbackup") as command:
+        wait_until(lambda: project.backups() or command.poll() is not None)
+        time.sleep(0.3)
+        started = time.monotonic()
+        os.kill(command.pid, signal.SIGINT)
+        _, err = command.communicate(timeout=20)
+        assert command.returncode == 130, err
+        assert time.monotonic() - started < 10
+    assert project.ok("listbackups", "-q") == ""
