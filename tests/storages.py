@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Plain(FileSystemStorage):
@@ -143,7 +145,9 @@ class Scrambling(Plain):
     """Stores something else than it was given, of another size, and gives the same back."""
 
     def _save(self, name: str, content: Any) -> str:
-        return str(super()._save(name, ContentFile(b"scrambled" + bytes(byte ^ 7 for byte in content.read()))))
+        return str(
+            super()._save(name, ContentFile(b"scrambled" + bytes(byte ^ 7 for byte in content.read())))
+        )
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
         with super()._open(name, mode) as file:

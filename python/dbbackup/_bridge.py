@@ -68,16 +68,20 @@ class StorageBridge:
 
     def describe(self) -> str:
         """Return what the storage is called."""
-        where = self.prefix or getattr(self.storage, "bucket_name", "") or getattr(self.storage, "location", "")
+        where = (
+            self.prefix or getattr(self.storage, "bucket_name", "") or getattr(self.storage, "location", "")
+        )
         name = type(self.storage).__name__
         return f"{name} ({where})" if where else name
 
-    def claim(self, name: str, replace: bool, unfinished: bytes) -> StorageUpload:  # noqa: FBT001 (the engine's)
+    def claim(self, name: str, replace: bool, unfinished: bytes) -> StorageUpload:
         """Begin the new backup `name`."""
         is_there = self.exists(name)
         if is_there and not replace:
             message = f"cannot write backup `{name}`: the storage has a file of that name"
-            raise BackupExistsError(message, subject=name, hint="choose another name, or delete that file first")
+            raise BackupExistsError(
+                message, subject=name, hint="choose another name, or delete that file first"
+            )
         upload = StorageUpload(self, name, may_be_deleted=not (is_there and self.is_atomic))
         if not self.is_atomic:
             upload.announce(unfinished)
@@ -115,7 +119,7 @@ class StorageBridge:
         self._keys.pop("", None)
         return list(self._keys)
 
-    def manifests(self, names: list[str]) -> Sequence[bytes | None | BaseException]:
+    def manifests(self, names: list[str]) -> Sequence[bytes | BaseException | None]:
         """Return the manifest of each payload; several at once where the storage is made for that."""
         if self._class in OBJECT_STORAGES and len(names) > 1:
             with ThreadPoolExecutor(MANIFESTS_AT_ONCE, "dbbackup-manifests") as pool:
@@ -145,7 +149,7 @@ class StorageBridge:
             return key
         return listed
 
-    def _manifest(self, name: str) -> bytes | None | BaseException:
+    def _manifest(self, name: str) -> bytes | BaseException | None:
         file = name + MANIFEST_ENDING
         # A listing has shown both or only one. Payloads that were not listed are asked for.
         if name in self._keys and file not in self._keys:
@@ -157,7 +161,7 @@ class StorageBridge:
                 content = manifest.read(MANIFEST_BYTES)
         except FileNotFoundError:
             return None
-        except Exception as error:  # noqa: BLE001 (one that cannot be read must not hide the others)
+        except Exception as error:
             return error
         return content if isinstance(content, bytes) else str(content).encode()
 

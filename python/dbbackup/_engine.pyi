@@ -56,7 +56,7 @@ class Bridge(Protocol):
         """Begin a new backup; `unfinished` is a manifest that says so. Raise ``BackupExistsError`` if it is taken."""
 
     def open(self, name: str, /) -> Readable: ...
-    def manifests(self, names: list[str], /) -> Sequence[bytes | None | BaseException]:
+    def manifests(self, names: list[str], /) -> Sequence[bytes | BaseException | None]:
         """Return the manifest of each payload: ``None`` if it has none, an exception if it cannot be read."""
 
     def names(self) -> list[str]:

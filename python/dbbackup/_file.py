@@ -58,7 +58,7 @@ class StreamedFile(io.BufferedReader):
         self._feed: _PipeFeed | None = None
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """What the file is called. Storages and connectors may change it."""
         return self._name
 
@@ -127,7 +127,7 @@ class StreamedFile(io.BufferedReader):
         return self._feed.reading_end
 
     def isatty(self) -> bool:
-        """Whether it is a terminal: it is not. (The inherited method would ask `fileno`.)"""
+        """Whether it is a terminal: it is not. (The inherited method would ask `fileno`.)."""
         return False
 
     def close(self) -> None:
@@ -150,7 +150,9 @@ class StreamedFile(io.BufferedReader):
         if self._raw.is_spooled:
             return
         here = self.tell()
-        logger.info("copying `%s` into a temporary file: its size or an earlier place is asked for", self._name)
+        logger.info(
+            "copying `%s` into a temporary file: its size or an earlier place is asked for", self._name
+        )
         copy = tempfile.TemporaryFile(dir=self._tmp_dir)  # noqa: SIM115 (closed with the file)
         try:
             for chunk in self.chunks():
@@ -239,7 +241,7 @@ class _PipeFeed:
                         view = view[pipe.write(view) :]
         except BrokenPipeError:  # whoever read has enough
             pass
-        except BaseException as error:  # noqa: BLE001 (raised again by `end`)
+        except BaseException as error:
             self._error = error
 
     def end(self) -> None:

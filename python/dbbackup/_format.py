@@ -47,9 +47,13 @@ def connector_for(chosen: Chosen, usual: BaseDBConnector) -> tuple[BaseDBConnect
     if path is None:
         return usual, surprises
     if path == DEFAULT_CONNECTOR and not chosen.backup.is_ours and alias != "default":
-        surprises.append("django-dbbackup wrote the rows of `default` into every JSON backup, whatever its name")
+        surprises.append(
+            "django-dbbackup wrote the rows of `default` into every JSON backup, whatever its name"
+        )
     if path == SQLITE_TEXT_CONNECTOR and not chosen.backup.is_ours:
-        surprises.append("SQL text without a manifest cannot be proven to be whole: it may have been cut short")
+        surprises.append(
+            "SQL text without a manifest cannot be proven to be whole: it may have been cut short"
+        )
     connector = get_connector(alias, connector_path=path)
     return (usual if isinstance(usual, type(connector)) else connector), surprises
 
@@ -76,8 +80,10 @@ def path_for_content(head: bytes, usual: BaseDBConnector) -> str | None:
     return None
 
 
-def _only(fits: bool, path: str | None, what: str, usual: BaseDBConnector) -> str | None:  # noqa: FBT001
+def _only(fits: bool, path: str | None, what: str, usual: BaseDBConnector) -> str | None:
     if fits:
         return path
-    message = f"cannot restore into `{usual.database_name}`: the backup is {what}, the engine is `{usual.engine}`"
+    message = (
+        f"cannot restore into `{usual.database_name}`: the backup is {what}, the engine is `{usual.engine}`"
+    )
     raise RefusedError(message, subject=usual.database_name)

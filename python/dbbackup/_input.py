@@ -94,7 +94,12 @@ def choose(
                 backup = _engine.find(place.store, filename, naming=names)
             else:
                 backup = _engine.newest(
-                    place.store, naming=names, kind=kind, alias=alias, database=database, servername=servername
+                    place.store,
+                    naming=names,
+                    kind=kind,
+                    alias=alias,
+                    database=database,
+                    servername=servername,
                 )
         except BackupNotFoundError as error:
             error.hint = "`listbackups` shows what there is; name one with -i, or its server with -s"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from dbbackup import _engine
 from dbbackup._input import Chosen, choose
+from dbbackup._media_storage import MediaDump, MediaLoad
 from dbbackup._naming import name_generator, naming
 from dbbackup._output import Destination, Stored, destination, store_under_free_name
-from dbbackup._media_storage import MediaDump, MediaLoad
 from dbbackup._place import backup_folders, configured_storage, local_file, media_folder
 from dbbackup._prune import PruneRequest
 from dbbackup._units import human_bytes, human_seconds

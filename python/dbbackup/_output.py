@@ -182,8 +182,13 @@ def _local_file(path: str, settings: Settings) -> Destination:
 
 def _alias_of(file: Path, settings: Settings) -> str | None:
     for alias in settings.aliases:
-        with suppress(DbbackupError, AttributeError):  # other engines have no file
-            target = Path(os.path.realpath(get_connector(alias).path))
-            if file.parent == target.parent and file.name.removeprefix(target.name) in _OWN_ENDINGS:
+        with suppress(DbbackupError):  # other engines have no file
+            path = get_connector(alias).path
+            target = Path(os.path.realpath(path)) if path else None
+            if (
+                target
+                and file.parent == target.parent
+                and file.name.removeprefix(target.name) in _OWN_ENDINGS
+            ):
                 return alias
     return None

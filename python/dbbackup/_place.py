@@ -198,7 +198,9 @@ def _refuse_public(storage: Any, settings: Settings) -> None:
     is_default = django_settings.STORAGES.get(STORAGE_ALIAS) == django_settings.STORAGES.get("default")
     is_folder = isinstance(storage, FileSystemStorage)
     if is_default and not is_folder:
-        message = f"`STORAGES[{STORAGE_ALIAS!r}]` is the storage of the media files, which anyone may download"
+        message = (
+            f"`STORAGES[{STORAGE_ALIAS!r}]` is the storage of the media files, which anyone may download"
+        )
         raise ConfigurationError(message, subject=STORAGE_ALIAS, hint=f"{_ANOTHER_PLACE}; {_TO_OVERRIDE}")
     if not is_folder:
         return

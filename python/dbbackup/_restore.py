@@ -137,7 +137,9 @@ def save_before(plan: RestorePlan, settings: Settings, *, progress: _engine.Prog
     except DbbackupError as error:
         message = f"cannot save the database `{plan.alias}` before it is replaced: {error}"
         hint = f"its connector does not restore in one step; {error.hint or 'mend that, or give'} --no-safety-backup"
-        raise type(error)(message, kind=error.kind, stage=error.stage, subject=plan.alias, hint=hint) from error
+        raise type(error)(
+            message, kind=error.kind, stage=error.stage, subject=plan.alias, hint=hint
+        ) from error
 
 
 def run_restore(plan: RestorePlan, *, progress: _engine.Progress | None) -> _engine.Report:
@@ -176,7 +178,11 @@ def database_settings(alias: str) -> dict[str, Any]:
 def _refuse_other_engine(chosen: Chosen, connector: BaseDBConnector) -> None:
     manifest = chosen.backup.manifest
     other_engine, engine = manifest.get("engine"), connector.engine
-    if not other_engine or manifest.get("connector") == DEFAULT_CONNECTOR or same_format(str(other_engine), engine):
+    if (
+        not other_engine
+        or manifest.get("connector") == DEFAULT_CONNECTOR
+        or same_format(str(other_engine), engine)
+    ):
         return
     alias, name = connector.database_name, chosen.label
     message = f"backup `{name}` was made with the engine `{other_engine}`, and `{alias}` has `{engine}`"

@@ -40,8 +40,10 @@ def scopes(settings: Settings, *, databases: str | None, content_type: str | Non
     asked = [alias.strip() for alias in (databases or "").split(",") if alias.strip()]
     found = []
     if content_type != "media":
-        for alias in asked or settings.databases:
-            found.append(Scope(kind="database", alias=alias, database=get_connector(alias).database))
+        aliases = asked or settings.databases
+        found += [
+            Scope(kind="database", alias=alias, database=get_connector(alias).database) for alias in aliases
+        ]
     if content_type != "db" and not asked:
         found.append(Scope(kind="media", alias=MEDIA, database=MEDIA))
     return found

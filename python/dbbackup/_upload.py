@@ -107,7 +107,7 @@ class StorageUpload:
         """Compare what the storage says to what was sent. One that stores something else gives the same back."""
         try:
             size = self._storage.size(self._key)
-        except Exception:  # noqa: BLE001 (not every storage knows sizes, and each says so in its own way)
+        except Exception:
             return
         if size == sent:
             return
@@ -130,7 +130,9 @@ class _Feed:
         self._taken = _Taken(self._chunks)
         self._result: str | BaseException | None = None
         context = contextvars.copy_context()
-        self._thread = threading.Thread(target=context.run, args=(self._save,), name="dbbackup-upload", daemon=True)
+        self._thread = threading.Thread(
+            target=context.run, args=(self._save,), name="dbbackup-upload", daemon=True
+        )
         self._thread.start()
 
     def put(self, part: bytes) -> None:
@@ -176,7 +178,7 @@ class _Feed:
         file = StreamedFile(self._taken, name=self._key, tmp_dir=self._bridge.tmp_dir)
         try:
             self._result = self._bridge.storage.save(self._key, file)
-        except BaseException as error:  # noqa: BLE001 (raised again by the thread that waits)
+        except BaseException as error:
             self._result = error
         finally:
             file.close()

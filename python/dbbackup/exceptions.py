@@ -198,6 +198,11 @@ _BY_KIND: dict[str, type[DbbackupError]] = {
 _INPUT_OUTPUT_KINDS = ("read", "write", "no_space")
 
 
+def in_words(error: BaseException) -> str:
+    """Return what a failure is, for a terminal or a mail."""
+    return error.for_terminal() if isinstance(error, DbbackupError) else f"{type(error).__name__}: {error}"
+
+
 def kind_of(exception: BaseException) -> str | None:
     """Return what kind of failure an exception is, where it tells. Called by the engine."""
     if isinstance(exception, DbbackupError):

@@ -7,7 +7,7 @@ import traceback
 from datetime import datetime
 
 from dbbackup.conf import get_settings
-from dbbackup.exceptions import ConfigurationError, DbbackupError
+from dbbackup.exceptions import ConfigurationError, DbbackupError, in_words
 
 logger = logging.getLogger("dbbackup.command")
 # Without any handler Python would print on standard error what the command prints there itself.
@@ -36,7 +36,7 @@ def report_failure(command: str, error: BaseException, *, about: str = "") -> st
         if _logging_mails():
             return None
         return _mail(what, error)
-    except Exception as failure:  # noqa: BLE001 (see above)
+    except Exception as failure:
         return f"{type(failure).__name__}: {failure}"
 
 
@@ -45,7 +45,7 @@ def _mail(what: str, error: BaseException) -> str | None:
 
     from dbbackup.utils import mail_admins
 
-    text = error.for_terminal() if isinstance(error, DbbackupError) else f"{type(error).__name__}: {error}"
+    text = in_words(error)
     first_line = str(error).partition("\n")[0] or type(error).__name__
     details = "".join(traceback.format_exception(error))
     now = datetime.now().astimezone()

@@ -36,7 +36,9 @@ class Storage:
 
     def __init__(self, storage_path: str | None = None, **options: Any) -> None:
         settings = get_settings()
-        self.storage: Any = import_string(storage_path)(**options) if storage_path else backup_storage(settings)
+        self.storage: Any = (
+            import_string(storage_path)(**options) if storage_path else backup_storage(settings)
+        )
         """The Django storage."""
         self.name = type(self.storage).__name__
         self._place = place_of(self.storage, settings)
@@ -50,8 +52,8 @@ class Storage:
 
     def list_backups(
         self,
-        encrypted: bool | None = None,  # noqa: FBT001 (django-dbbackup's signature)
-        compressed: bool | None = None,  # noqa: FBT001
+        encrypted: bool | None = None,
+        compressed: bool | None = None,
         content_type: ContentType | None = None,
         database: str | None = None,
         servername: str | None = None,
@@ -93,8 +95,8 @@ class Storage:
 
     def clean_old_backups(
         self,
-        encrypted: bool | None = None,  # noqa: ARG002, FBT001 (all of a database's backups count, however packed)
-        compressed: bool | None = None,  # noqa: ARG002, FBT001
+        encrypted: bool | None = None,  # noqa: ARG002 (all of a database's backups count, however packed)
+        compressed: bool | None = None,  # noqa: ARG002
         content_type: ContentType | None = None,
         database: str | None = None,
         servername: str | None = None,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils.module_loading import import_string
 
-from dbbackup import _engine
 from dbbackup._file import StreamedFile
 from dbbackup._naming import database_stem, generate_filename
 from dbbackup.conf import get_settings
@@ -15,6 +14,8 @@ from dbbackup.exceptions import ConfigurationError, DbbackupError, RestoreError,
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dbbackup import _engine
 
 DEFAULT_CONNECTOR = "dbbackup.db.django.DjangoConnector"
 """For engines that the table does not name."""
@@ -55,7 +56,7 @@ class BaseDBConnector:
     extension: str = "dump"
     """What the names of its backups end in, without the dot."""
 
-    exclude: ClassVar[list[str]] | list[str] = []
+    exclude: list[str] = []  # noqa: RUF012 (every connector makes its own copy of it)
     """Tables that are left out. Every connector has a list of its own."""
 
     exact: bool = False
@@ -118,8 +119,8 @@ class BaseDBConnector:
     @property
     def restores_by_itself(self) -> bool:
         """Whether a restore that fails changes nothing, without anybody's help."""
-        is_atomic = getattr(type(self)._restore_dump, "is_atomic", False)
-        return is_atomic and type(self).restore_dump is BaseDBConnector.restore_dump
+        is_atomic = getattr(self._restore_dump, "is_atomic", False)
+        return bool(is_atomic) and type(self).restore_dump is BaseDBConnector.restore_dump
 
     def restore_target(self) -> _engine.Target:
         """Return what the engine restores into: this connector, which is given the proven dump as a file."""
@@ -143,7 +144,9 @@ class BaseDBConnector:
 
     def stream(self, source: Any) -> StreamedFile:
         """Return the bytes of `source` as a file object (see :class:`dbbackup._file.StreamedFile`)."""
-        return StreamedFile(source, name=f"{self.database_name}.{self.extension}", tmp_dir=get_settings().tmp_dir)
+        return StreamedFile(
+            source, name=f"{self.database_name}.{self.extension}", tmp_dir=get_settings().tmp_dir
+        )
 
 
 class ConnectorLoader:
@@ -197,7 +200,9 @@ def get_connector(database_name: str | None = None, *, connector_path: str | Non
         message = f"there is no database `{alias}`"
         hint = f"`DATABASES` has: {', '.join(settings.aliases)}"
         raise ConfigurationError(message, subject=alias, hint=hint)
-    options = {key: value for key, value in settings.connectors.get(alias, {}).items() if key.upper() != "CONNECTOR"}
+    options = {
+        key: value for key, value in settings.connectors.get(alias, {}).items() if key.upper() != "CONNECTOR"
+    }
     connector_class = _import_connector(connector_path or connector_path_of(alias))
     connector: BaseDBConnector = connector_class(alias, **options)
     return connector
@@ -226,7 +231,11 @@ def _import_connector(path: str) -> Any:
     except ImportError as error:
         if path in CONNECTOR_MAPPING.values():
             message = f"the connector `{path}` is not there yet"
-            hint = f"`{DEFAULT_CONNECTOR}` works with every engine: set it as CONNECTOR in DBBACKUP_CONNECTORS"
+            hint = (
+                f"`{DEFAULT_CONNECTOR}` works with every engine: set it as CONNECTOR in DBBACKUP_CONNECTORS"
+            )
             raise UnsupportedError(message, subject=path, hint=hint) from error
         message = f"cannot import the connector `{path}`: {error}"
-        raise ConfigurationError(message, subject=path, hint="see DBBACKUP_CONNECTORS and DBBACKUP_CONNECTOR_MAPPING") from error
+        raise ConfigurationError(
+            message, subject=path, hint="see DBBACKUP_CONNECTORS and DBBACKUP_CONNECTOR_MAPPING"
+        ) from error

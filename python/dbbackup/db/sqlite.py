@@ -51,7 +51,7 @@ class SqliteBackupConnector(BaseDBConnector):
 
     def restore_target(self) -> _engine.Target:
         """Return the tool, which the engine feeds itself; a class that overrides how is given the dump."""
-        if self.restores_by_itself and type(self)._restore_dump is SqliteBackupConnector._restore_dump:
+        if self.restores_by_itself and type(self)._restore_dump is SqliteBackupConnector._restore_dump:  # noqa: SLF001 (its own)
             return self.load_tool()
         return super().restore_target()
 

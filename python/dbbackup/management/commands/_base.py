@@ -26,7 +26,7 @@ UNNEEDED = "Accepted and not needed: the backup's content decides."
 """Help of options that django-dbbackup needs."""
 
 
-class Ended(CommandError):
+class Ended(CommandError):  # noqa: N818 (it is no error)
     """A command ended as it should and not with status 0. Nobody is mailed about that."""
 
 
@@ -200,7 +200,7 @@ def add_input_arguments(parser: CommandParser) -> None:
     parser.add_argument("-p", "--passphrase", help="Accepted and not needed: nothing is decrypted yet.")
 
 
-def refuse_encryption(encrypt: bool) -> None:  # noqa: FBT001 (an option as it was given)
+def refuse_encryption(encrypt: bool) -> None:
     """Fail if encryption is asked for: nobody must believe that a backup is encrypted that is not.
 
     Raises:
@@ -209,7 +209,9 @@ def refuse_encryption(encrypt: bool) -> None:  # noqa: FBT001 (an option as it w
     """
     if encrypt:
         message = "cannot encrypt: encryption is not supported yet"
-        raise UnsupportedError(message, hint="leave -e/--encrypt out, and keep the backups where nobody reads them")
+        raise UnsupportedError(
+            message, hint="leave -e/--encrypt out, and keep the backups where nobody reads them"
+        )
 
 
 def signal_storage() -> Storage | None:

@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 from dbbackup._backup import BackupRequest, plan_backups, run_backup
 from dbbackup._prune import prune
 from dbbackup.conf import Settings, get_settings
-from dbbackup.exceptions import DbbackupError
+from dbbackup.exceptions import in_words
 from dbbackup.management.commands._base import (
     SOME_FAILED,
     DbbackupCommand,
@@ -91,11 +91,11 @@ class Command(DbbackupCommand):
                         raise
                     failed.append(alias)
                     self.report(error, f"`{alias}`")
-                    known = isinstance(error, DbbackupError)
-                    text = error.for_terminal() if known else f"{type(error).__name__}: {error}"
-                    self.stderr.write(f"{alias}: {text}")
+                    self.stderr.write(f"{alias}: {in_words(error)}")
             if failed:
-                warnings.append(f"{len(failed)} of {len(request.aliases)} databases failed: {', '.join(failed)}")
+                warnings.append(
+                    f"{len(failed)} of {len(request.aliases)} databases failed: {', '.join(failed)}"
+                )
             self.end(SOME_FAILED if failed else 0, warnings)
 
     def _back_up(

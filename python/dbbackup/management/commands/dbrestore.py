@@ -50,7 +50,9 @@ class Command(DbbackupCommand):
         parser.add_argument(
             "-r", "--no-drop", action="store_true", help="PostgreSQL and MongoDB: drop nothing first."
         )
-        parser.add_argument("--pg-options", default="", help="PostgreSQL: more options for pg_restore, quoted.")
+        parser.add_argument(
+            "--pg-options", default="", help="PostgreSQL: more options for pg_restore, quoted."
+        )
         parser.add_argument(
             "--no-safety-backup",
             action="store_true",

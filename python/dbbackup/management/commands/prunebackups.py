@@ -27,7 +27,9 @@ class Command(DbbackupCommand):
         parser.add_argument(
             "--dry-run", action="store_true", help="Say of each backup whether it stays, and delete nothing."
         )
-        parser.add_argument("--keep", type=int, metavar="N", help="Backups that stay, instead of the settings.")
+        parser.add_argument(
+            "--keep", type=int, metavar="N", help="Backups that stay, instead of the settings."
+        )
         parser.add_argument("-d", "--database", help="Only of these databases: aliases, separated by commas.")
         parser.add_argument("-s", "--servername", help="Backups of this server, instead of this host's.")
         parser.add_argument(

@@ -1,20 +1,19 @@
 """Where backups may be kept."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage
 from pytest_django import Settings
 
+from dbbackup._bridge import StorageBridge
+from dbbackup._place import backup_place, backup_storage, media_folder
 from dbbackup.conf import get_settings
-from dbbackup.exceptions import ConfigurationError, UnsupportedError
-from dbbackup.storage import backup_storage, local_store
+from dbbackup.exceptions import ConfigurationError
+from tests import storages as habits
 
 LOCAL = "django.core.files.storage.FileSystemStorage"
-
-
-class Subclass(FileSystemStorage):
-    """May do anything, so it is not treated as a folder."""
 
 
 def configure(settings: Settings, backend: str = LOCAL, **options: object) -> None:
@@ -34,8 +33,8 @@ def refusal() -> str:
 def test_a_folder_of_its_own_is_a_store(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = str(tmp_path / "media")
     configure(settings, location=tmp_path / "backups")
-    read = get_settings()
-    assert str(local_store(backup_storage(read), read).location) == str(tmp_path / "backups")
+    place = backup_place(get_settings())
+    assert (place.folder, place.bridge) == (tmp_path / "backups", None)
     assert not (tmp_path / "backups").exists()
 
 
@@ -81,14 +80,66 @@ def test_a_storage_without_a_folder_is_refused(settings: Settings) -> None:
     assert "names no folder" in refusal()
 
 
+def test_a_subclass_may_do_anything_and_is_asked(settings: Settings, tmp_path: Path) -> None:
+    configure(settings, "tests.storages.Plain", location=tmp_path / "backups")
+    place = backup_place(get_settings())
+    assert place.folder is None
+    assert place.bridge
+
+
+def test_a_subclass_in_a_public_folder_is_refused_too(settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = str(tmp_path)
+    configure(settings, "tests.storages.Plain", location=tmp_path / "backups")
+    assert "it lies in the folder of `MEDIA_ROOT`" in refusal()
+
+
+def test_the_storage_of_the_media_is_no_place_for_backups(settings: Settings) -> None:
+    memory = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+    configure(settings)
+    settings.STORAGES = settings.STORAGES | {"default": memory, "dbbackup": memory}
+    assert "is the storage of the media files" in refusal()
+    settings.DBBACKUP_ALLOW_PUBLIC_STORAGE = True
+    assert backup_place(get_settings()).bridge
+
+
 @pytest.mark.parametrize(
-    "backend", ["django.core.files.storage.InMemoryStorage", f"{__name__}.{Subclass.__name__}"]
+    ("storage", "is_atomic"),
+    [(habits.Memory(), True), (habits.Plain("x"), False), (habits.WithoutListing("x"), False)],
 )
-def test_other_storages_are_named_as_unsupported(settings: Settings, backend: str) -> None:
-    configure(settings, backend)
-    with pytest.raises(UnsupportedError, match=backend.rpartition(".")[2]) as caught:
-        backup_storage(get_settings())
-    assert "only `django.core.files.storage.FileSystemStorage` works so far" in caught.value.for_terminal()
+def test_only_storages_known_to_commit_atomically_are_trusted_to(storage: object, is_atomic: bool) -> None:
+    assert StorageBridge(storage).is_atomic is is_atomic
+
+
+def test_an_override_of_save_is_not_trusted(settings: Settings) -> None:
+    class Own(habits.Memory):
+        def _save(self, name: str, content: Any) -> str:
+            return str(super()._save(name, content))
+
+    class OwnSave(habits.Memory):
+        def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+            return str(super().save(name, content, max_length))
+
+    assert not StorageBridge(Own()).is_atomic
+    assert not StorageBridge(OwnSave()).is_atomic
+
+
+@pytest.mark.parametrize(
+    ("backend", "is_folder"),
+    [
+        (LOCAL, True),
+        ("tests.storages.Plain", True),
+        ("tests.storages.Overwriting", True),
+        ("tests.storages.Scrambling", False),
+        ("tests.storages.Memory", False),
+    ],
+)
+def test_media_are_a_folder_where_files_are_kept_as_they_are(
+    settings: Settings, tmp_path: Path, backend: str, is_folder: bool
+) -> None:
+    configure(settings)
+    options = {} if backend.endswith("Memory") else {"location": tmp_path}
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": backend, "OPTIONS": options}}
+    assert media_folder(get_settings()) == (tmp_path if is_folder else None)
 
 
 @pytest.mark.parametrize("backend", ["no.such.Storage", LOCAL])
