@@ -26,10 +26,6 @@ UNNEEDED = "Accepted and not needed: the backup's content decides."
 """Help of options that django-dbbackup needs."""
 
 
-class Ended(CommandError):  # noqa: N818 (it is no error)
-    """A command ended as it should and not with status 0. Nobody is mailed about that."""
-
-
 class DbbackupCommand(BaseCommand):
     """Base of the commands. Failures leave as ``CommandError`` with the exit status of their kind."""
 
@@ -73,13 +69,13 @@ class DbbackupCommand(BaseCommand):
         with sigterm_raises():
             try:
                 yield
-            except Ended:
-                raise
             except DbbackupError as error:
                 self.report(error)
                 raise CommandError(error.for_terminal(), returncode=error.exit_code) from error
             except Exception as error:
-                self.report(error)
+                # Those statuses are ours: what failed was reported, and an answer is no failure.
+                if getattr(error, "returncode", None) not in (FINISHED_WITH_WARNINGS, DECLINED, SOME_FAILED):
+                    self.report(error)
                 raise
 
     def report(self, error: BaseException, about: str = "") -> None:
@@ -96,11 +92,11 @@ class DbbackupCommand(BaseCommand):
         """End with the warnings and the status for them, or for what failed.
 
         Raises:
-            Ended: There are some.
+            CommandError: There are some.
 
         """
         if failed or warnings:
-            raise Ended("\n".join(warnings), returncode=failed or FINISHED_WITH_WARNINGS)
+            raise CommandError("\n".join(warnings), returncode=failed or FINISHED_WITH_WARNINGS)
 
     @contextmanager
     def progress_bar(self, label: str, verbosity: int) -> Iterator[ProgressBar | None]:
@@ -118,7 +114,7 @@ class DbbackupCommand(BaseCommand):
         """Print `question` and wait for an answer; every other one than yes ends the command.
 
         Raises:
-            Ended: It was declined.
+            CommandError: It was declined.
 
         """
         self.say(question)
@@ -127,7 +123,7 @@ class DbbackupCommand(BaseCommand):
         except (EOFError, RuntimeError):  # RuntimeError: there is no standard input at all
             answer = ""
         if answer.strip().lower() not in ("y", "yes"):
-            raise Ended("declined: nothing was changed", returncode=DECLINED)
+            raise CommandError("declined: nothing was changed", returncode=DECLINED)
 
     def tell_stored(self, label: str, stored: Stored, verbosity: int) -> None:
         """Print what came of a backup of `label`."""

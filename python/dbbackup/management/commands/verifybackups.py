@@ -67,7 +67,7 @@ class Command(DbbackupCommand):
                     self.stderr.write(f"{name}: {error.for_terminal()}")
                 else:
                     self._tell(report, verbosity)
-            self.end(code, [f"not every one of {len(names)} backups is whole"] if code else [])
+        self.end(code, [f"not every one of {len(names)} backups is whole"] if code else [])
 
     def _tell(self, report: _engine.Report, verbosity: int) -> None:
         if verbosity < 1:
