@@ -71,7 +71,7 @@ class Bridge(Protocol):
 class Store:
     """Where backups are kept: a folder. Nothing is opened or created before the first use."""
 
-    def __new__(cls, location: str, *, file_mode: int = 0o600) -> Self: ...
+    def __new__(cls, location: str, *, file_mode: int = 0o600, folder_mode: int | None = None) -> Self: ...
     @staticmethod
     def over(bridge: Bridge) -> Store:
         """Return the store that `bridge` gives access to."""

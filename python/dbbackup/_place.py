@@ -55,7 +55,7 @@ def backup_place(settings: Settings) -> Place:
 
     A `FileSystemStorage` itself is its folder. Files there get the ``file_permissions_mode`` of
     ``STORAGES["dbbackup"]["OPTIONS"]``, else 0600: ``FILE_UPLOAD_PERMISSIONS``, which the storage would fall back
-    to, is about files that are published. Every other class, subclasses too, may do anything, and is asked.
+    to, is about files that are published. Folders that are made get its ``directory_permissions_mode``. Every other class, subclasses too, may do anything, and is asked.
 
     Raises:
         ConfigurationError: There is no storage, it cannot be made, or it lies where anyone can download it.
@@ -67,14 +67,22 @@ def backup_place(settings: Settings) -> Place:
 def place_of(storage: Any, settings: Settings) -> Place:
     """Return the place that a storage is."""
     if type(storage) is FileSystemStorage:
-        mode = (settings.storage_options or {}).get("file_permissions_mode")
-        return folder_place(Path(storage.location), file_mode=DEFAULT_FILE_MODE if mode is None else mode)
+        options = settings.storage_options or {}
+        mode = options.get("file_permissions_mode")
+        return folder_place(
+            Path(storage.location),
+            file_mode=DEFAULT_FILE_MODE if mode is None else mode,
+            folder_mode=options.get("directory_permissions_mode"),
+        )
     return _bridged(StorageBridge(storage, tmp_dir=settings.tmp_dir))
 
 
-def folder_place(folder: Path, *, file_mode: int = DEFAULT_FILE_MODE) -> Place:
+def folder_place(
+    folder: Path, *, file_mode: int = DEFAULT_FILE_MODE, folder_mode: int | None = None
+) -> Place:
     """Return a folder as a place."""
-    return Place(store=_engine.Store(str(folder), file_mode=file_mode), folder=folder, bridge=None)
+    store = _engine.Store(str(folder), file_mode=file_mode, folder_mode=folder_mode)
+    return Place(store=store, folder=folder, bridge=None)
 
 
 def s3_place(url: str, settings: Settings) -> tuple[Place, str]:

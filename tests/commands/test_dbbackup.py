@@ -98,10 +98,12 @@ def test_files_get_the_mode_that_the_storage_asks_for(
 ) -> None:
     fill(database, ["a"])
     storages = dict(settings.STORAGES)
-    options = {**storages["dbbackup"]["OPTIONS"], "file_permissions_mode": 0o640}
+    modes = {"file_permissions_mode": 0o640, "directory_permissions_mode": 0o750}
+    options = {**storages["dbbackup"]["OPTIONS"], **modes}
     settings.STORAGES = storages | {"dbbackup": {**storages["dbbackup"], "OPTIONS": options}}
     call("dbbackup")
     assert [stat.S_IMODE(path.stat().st_mode) for path in store.iterdir()] == [0o640, 0o640]
+    assert stat.S_IMODE(store.stat().st_mode) == 0o750
 
 
 def test_compressed_backups_are_what_gunzip_reads(call: Call, database: Path, store: Path) -> None:

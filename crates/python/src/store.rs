@@ -25,9 +25,13 @@ impl Store {
 #[pymethods]
 impl Store {
     #[new]
-    #[pyo3(signature = (location, *, file_mode = 0o600))]
-    fn new(location: PathBuf, file_mode: u32) -> Self {
-        Self(Arc::new(Local::new(location).with_file_mode(file_mode)))
+    #[pyo3(signature = (location, *, file_mode = 0o600, folder_mode = None))]
+    fn new(location: PathBuf, file_mode: u32, folder_mode: Option<u32>) -> Self {
+        let local = Local::new(location).with_file_mode(file_mode);
+        Self(Arc::new(match folder_mode {
+            Some(mode) => local.with_folder_mode(mode),
+            None => local,
+        }))
     }
 
     #[staticmethod]

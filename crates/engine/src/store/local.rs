@@ -18,18 +18,26 @@ use crate::lock::{LockFile, OWN_PREFIX, own_name, sweep, try_flock};
 pub struct Local {
     root: PathBuf,
     file_mode: u32,
+    folder_mode: Option<u32>,
 }
 
 impl Local {
     /// Uses the folder `root`; files are for their owner only.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), file_mode: 0o600 }
+        Self { root: root.into(), file_mode: 0o600, folder_mode: None }
     }
 
     /// Gives new files this mode (`0o640`, ...).
     #[must_use]
     pub fn with_file_mode(mut self, file_mode: u32) -> Self {
         self.file_mode = file_mode;
+        self
+    }
+
+    /// Gives folders that have to be made this mode; without it, what the process's mask leaves.
+    #[must_use]
+    pub fn with_folder_mode(mut self, folder_mode: u32) -> Self {
+        self.folder_mode = Some(folder_mode);
         self
     }
 
@@ -77,7 +85,7 @@ impl Store for Local {
         let path = self.path(name)?;
         let folder = parent(&path);
         let failed = |source| self.fail(&format!("write backup `{name}`"), source, ErrorKind::Write);
-        make_folder(folder).map_err(failed)?;
+        make_folder(folder, self.folder_mode).map_err(failed)?;
         sweep(folder, PART_PREFIX);
         // The part stands in the backup's own folder, so its name needs no more than the backup's.
         let part = folder.join(own_name("part", file_name(&path).as_bytes()));
@@ -345,17 +353,22 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 
 /// Makes a folder and those above it, each durable in the one that holds it: a backup in a folder that a power
 /// loss takes away is none.
-fn make_folder(folder: &Path) -> io::Result<()> {
+fn make_folder(folder: &Path, mode: Option<u32>) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
     let above = parent(folder);
-    make_folder(above)?;
+    make_folder(above, mode)?;
     match fs::create_dir(folder) {
         // Another run was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(error) => Err(error),
-        Ok(()) => sync_folder(&fs::File::open(above)?),
+        Ok(()) => {
+            if let Some(mode) = mode {
+                fs::set_permissions(folder, Permissions::from_mode(mode))?;
+            }
+            sync_folder(&fs::File::open(above)?)
+        }
     }
 }
 
