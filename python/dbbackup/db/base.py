@@ -239,3 +239,17 @@ def _import_connector(path: str) -> Any:
         raise ConfigurationError(
             message, subject=path, hint="see DBBACKUP_CONNECTORS and DBBACKUP_CONNECTOR_MAPPING"
         ) from error
+
+
+if TYPE_CHECKING:
+    from dbbackup.db.command import BaseCommandDBConnector as BaseCommandDBConnector
+else:
+
+    def __getattr__(name):
+        """Return `BaseCommandDBConnector`, whose module needs this one, from there."""
+        if name == "BaseCommandDBConnector":
+            from dbbackup.db.command import BaseCommandDBConnector
+
+            return BaseCommandDBConnector
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shlex
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from dbbackup._masking import Mask, secrets_in
 from dbbackup._process import Command, Output, run
@@ -44,13 +44,13 @@ class BaseCommandDBConnector(BaseDBConnector):
     use_parent_env: bool = True
     """Whether a program gets this process's environment, too."""
 
-    env: ClassVar[dict[str, Any]] | dict[str, Any] = {}
+    env: dict[str, Any] = {}  # noqa: RUF012 (each connector gets copies)
     """Variables that every program gets."""
 
-    dump_env: ClassVar[dict[str, Any]] | dict[str, Any] = {}
+    dump_env: dict[str, Any] = {}  # noqa: RUF012 (as above)
     """Variables for ``_create_dump`` to hand on."""
 
-    restore_env: ClassVar[dict[str, Any]] | dict[str, Any] = {}
+    restore_env: dict[str, Any] = {}  # noqa: RUF012 (as above)
     """Variables for ``_restore_dump`` to hand on."""
 
     def run_command(
@@ -68,8 +68,8 @@ class BaseCommandDBConnector(BaseDBConnector):
             env: Variables over `env` of the connector.
 
         Raises:
-            CommandConnectorError: There is no such program, or its exit status is not 0. The text has its last
-                lines, without passwords and values of variables.
+            CommandConnectorError: There is no such program, or its exit status is not 0. The text has its
+                last lines, without passwords and values of variables.
 
         """
         call = self._command(command, env)
@@ -110,12 +110,13 @@ class BaseCommandDBConnector(BaseDBConnector):
         try:
             argv = tuple(shlex.split(command) if isinstance(command, str) else map(os.fspath, command))
         except ValueError as error:
-            message = f"cannot read the command of database `{self.database_name}`: {error}"
-            raise CommandConnectorError(message.lower(), subject=self.database_name) from None
+            why = str(error).lower()
+            message = f"cannot read the command of database `{self.database_name}`: {why}"
+            raise CommandConnectorError(message, subject=self.database_name) from None
         if not argv:
             message = f"the command of database `{self.database_name}` is empty"
             raise CommandConnectorError(message, subject=self.database_name)
-        logger.debug("running %s", mask(shlex.join(argv)))
+        logger.debug("running %s", " ".join(map(mask, argv)))
         return Command(argv=argv, env=inherited | own, mask=mask)
 
     def _named_values(self) -> dict[str, Any]:
@@ -128,4 +129,4 @@ class BaseCommandDBConnector(BaseDBConnector):
 
 
 def _variable(value: Any) -> str:
-    return os.fsdecode(value) if isinstance(value, (str, bytes, os.PathLike)) else str(value)
+    return str(value) if isinstance(value, (int, float)) else os.fsdecode(value)
