@@ -26,8 +26,18 @@ def top_level(connector: BaseDBConnector, settings: Settings) -> dict[str, Any]:
 
     """
     metadata: dict[str, Any] = {"engine": connector.engine, "connector": connector.dotted_path}
+    return metadata | added_keys(metadata, settings)
+
+
+def added_keys(metadata: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Return the keys that the project's setter adds to `metadata`; without one, none.
+
+    Raises:
+        ConfigurationError: The setter cannot be used, it failed, or it returned what no manifest can hold.
+
+    """
     if not settings.backup_metadata_setter:
-        return metadata
+        return {}
     setter = load_callable("BACKUP_METADATA_SETTER", settings.backup_metadata_setter)
     try:
         added = setter(copy.deepcopy(metadata))
@@ -35,34 +45,51 @@ def top_level(connector: BaseDBConnector, settings: Settings) -> dict[str, Any]:
         subject = "DBBACKUP_BACKUP_METADATA_SETTER"
         message = f"`{subject}` failed: {type(error).__name__}: {error}"
         raise ConfigurationError(message, subject=subject) from error
-    return metadata | _json_object(added)
+    return _json_object(added)
 
 
 def ask_validator(manifest: dict[str, Any], name: str, settings: Settings) -> None:
     """Let the project's validator judge the `manifest` of the backup `name`; one without is not shown to it.
-
-    An exception is a no with a reason: that is how a validator can say why.
 
     Raises:
         ConfigurationError: The validator cannot be used.
         RefusedError: It said no.
 
     """
-    if not settings.restore_metadata_validator or not manifest:
+    if not manifest:
         return
     subject = "DBBACKUP_RESTORE_METADATA_VALIDATOR"
+    try:
+        verdict = verdict_on(manifest, settings)
+    except RefusedError as error:
+        message = f"`{subject}` refused the backup `{name}`: {error}"
+        raise RefusedError(message, subject=name) from error
+    if verdict is False:
+        message = f"`{subject}` refused the backup `{name}`"
+        raise RefusedError(message, subject=name)
+
+
+def verdict_on(manifest: dict[str, Any], settings: Settings) -> bool | None:
+    """Return what the project's validator says of the `manifest`; without one, yes.
+
+    Raises:
+        ConfigurationError: The validator cannot be used.
+        RefusedError: It raised an exception: that is how a validator can say why.
+
+    """
+    subject = "DBBACKUP_RESTORE_METADATA_VALIDATOR"
+    if not settings.restore_metadata_validator:
+        return True
     validator = load_callable("RESTORE_METADATA_VALIDATOR", settings.restore_metadata_validator)
     try:
         verdict = validator(copy.deepcopy(manifest))
     except Exception as error:
-        message = f"`{subject}` refused the backup `{name}`: {str(error) or type(error).__name__}"
-        raise RefusedError(message, subject=name) from error
-    if verdict is not None and not isinstance(verdict, bool):
-        message = f"`{subject}` must return True, False or None, not `{verdict!r}`"
-        raise ConfigurationError(message, subject=subject)
-    if verdict is False:
-        message = f"`{subject}` refused the backup `{name}`"
-        raise RefusedError(message, subject=name)
+        message = str(error) or type(error).__name__
+        raise RefusedError(message, subject=subject) from error
+    if verdict is None or isinstance(verdict, bool):
+        return verdict
+    message = f"`{subject}` must return True, False or None, not `{verdict!r}`"
+    raise ConfigurationError(message, subject=subject)
 
 
 def _json_object(value: object) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class DbbackupAdminEmailHandler(AdminEmailHandler):
 
     def send_mail(self, subject: Any, message: Any, *args: Any, **kwargs: Any) -> None:
         """Send one mail."""
-        from dbbackup.utils import mail_admins
+        from dbbackup.notify import mail_admins
 
         kwargs.setdefault("connection", self.connection())
         mail_admins(subject, message, *args, **kwargs)

@@ -5,69 +5,75 @@ from __future__ import annotations
 import logging
 import traceback
 from datetime import datetime
+from typing import Any
+
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail import mail_admins as mail_djangos_admins
 
 from dbbackup.conf import get_settings
 from dbbackup.exceptions import ConfigurationError, DbbackupError, in_words
+from dbbackup.log import is_mailed
 
 logger = logging.getLogger("dbbackup.command")
-# Without any handler Python would print on standard error what the command prints there itself.
-logging.getLogger("dbbackup").addHandler(logging.NullHandler())
+
+SUBJECT_CHARACTERS = 200
+"""Of the message in a mail's subject; the whole text stands in the mail."""
 
 
-def report_failure(command: str, error: BaseException, *, about: str = "") -> str | None:
-    """Log that `command` failed, and mail the admins unless a handler of the project's logging does.
+def report_failure(what: str, error: BaseException) -> str | None:
+    """Log that `what` failed, and mail the admins unless a handler of the project's logging does.
 
     Neither ever raises: the failure itself is what counts. A mail has no settings, no environment and no arguments
     of the command line in it.
-
-    Args:
-        command: The command's name.
-        error: What went wrong.
-        about: What it was doing that to: a database, the media.
 
     Returns:
         Why the mail could not be sent; ``None``: it was, or none is wanted.
 
     """
-    what = f"{command} of {about}" if about else command
-    is_known = isinstance(error, DbbackupError)
     try:
+        is_known = isinstance(error, DbbackupError)
         logger.error("%s failed: %s", what, error, exc_info=None if is_known else error)
-        if _logging_mails():
-            return None
-        return _mail(what, error)
+        if not is_mailed(logger):
+            _mail(what, error)
     except Exception as failure:
-        return f"{type(failure).__name__}: {failure}"
+        return in_words(failure)
+    return None
 
 
-def _mail(what: str, error: BaseException) -> str | None:
-    from django.core.mail import mail_admins as mail_djangos_admins
+def mail_admins(
+    subject: str,
+    message: str,
+    *,
+    fail_silently: bool = False,
+    connection: Any = None,
+    html_message: str | None = None,
+) -> None:
+    """Mail to ``DBBACKUP_ADMINS``, by default ``ADMINS``; nothing happens where there are none."""
+    settings = get_settings()
+    if not settings.admins:
+        return
+    mail = EmailMultiAlternatives(
+        f"{settings.email_subject_prefix}{subject}",
+        message,
+        settings.server_email,
+        list(settings.admins),
+        connection=connection,
+    )
+    if html_message:
+        mail.attach_alternative(html_message, "text/html")
+    mail.send(fail_silently=fail_silently)
 
-    from dbbackup.utils import mail_admins
 
-    text = in_words(error)
-    first_line = str(error).partition("\n")[0] or type(error).__name__
+def _mail(what: str, error: BaseException) -> None:
+    first_line = str(error).partition("\n")[0][:SUBJECT_CHARACTERS] or type(error).__name__
     details = "".join(traceback.format_exception(error))
-    now = datetime.now().astimezone()
     try:
         settings = get_settings()
     except ConfigurationError:
         # It may be the very settings that are wrong.
-        mail_djangos_admins(f"{what} failed: {first_line}", f"{text}\n\n{details}")
-        return None
+        mail_djangos_admins(f"{what} failed: {first_line}", f"{in_words(error)}\n\n{details}")
+        return
     if settings.send_email:
-        message = f"{text}\n\nserver: {settings.hostname}\ntime: {now:%Y-%m-%d %H:%M:%S %z}\n\n{details}"
-        mail_admins(f"{what} failed on {settings.hostname}: {first_line}", message)
-    return None
-
-
-def _logging_mails() -> bool:
-    """Whether the project's logging mails what is logged here: it then mails in our stead."""
-    from dbbackup.log import DbbackupAdminEmailHandler
-
-    current: logging.Logger | None = logger
-    while current:
-        if any(isinstance(handler, DbbackupAdminEmailHandler) for handler in current.handlers):
-            return True
-        current = current.parent if current.propagate else None
-    return False
+        now = datetime.now().astimezone()
+        facts = f"server: {settings.hostname}\ntime: {now:%Y-%m-%d %H:%M:%S %z}\n\n"
+        mail_admins(f"{what} failed on {settings.hostname}: {first_line}", f"{in_words(error)}\n\n{facts}{details}")

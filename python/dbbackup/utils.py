@@ -6,21 +6,18 @@ makes and reads names.
 
 from __future__ import annotations
 
-import copy
-import logging
 import os
 import re
-import traceback
 from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from django.core.mail import EmailMultiAlternatives
 from django.db import connections
 from django.http import HttpRequest
 from django.utils import timezone
 
-from dbbackup._manifest import _json_object
+from dbbackup import notify
+from dbbackup._manifest import added_keys, verdict_on
 from dbbackup._naming import database_stem, local_now
 from dbbackup._spool import (
     compress_file,
@@ -29,9 +26,8 @@ from dbbackup._spool import (
     uncompress_file,
     unencrypt_file,
 )
-from dbbackup.conf import get_settings, load_callable
-from dbbackup.exceptions import ConfigurationError, DbbackupError, RefusedError
-from dbbackup.log import LOGGER, is_mailed
+from dbbackup.conf import get_settings
+from dbbackup.exceptions import DbbackupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,10 +91,6 @@ PATTERN_MATCHNG = (
 )
 """Directives of ``strftime`` that can be found in a name again, and how. (The name is django-dbbackup's.)"""
 
-MAX_SUBJECT_CHARACTERS = 200
-"""Of a mail; the whole text stands in the mail."""
-
-logger = logging.getLogger(LOGGER)
 
 
 class EncryptionError(DbbackupError):
@@ -139,20 +131,10 @@ def mail_admins(
     connection: Any = None,
     html_message: str | None = None,
 ) -> None:
-    """Mail to ``DBBACKUP_ADMIN``, else ``ADMINS``; nothing happens where there are none."""
-    settings = get_settings()
-    if not settings.admins:
-        return
-    mail = EmailMultiAlternatives(
-        f"{settings.email_subject_prefix}{subject}",
-        message,
-        settings.server_email,
-        list(settings.admins),
-        connection=connection,
+    """Mail to ``DBBACKUP_ADMINS``, by default ``ADMINS``; nothing happens where there are none."""
+    notify.mail_admins(
+        subject, message, fail_silently=fail_silently, connection=connection, html_message=html_message
     )
-    if html_message:
-        mail.attach_alternative(html_message, "text/html")
-    mail.send(fail_silently=fail_silently)
 
 
 def email_uncaught_exception(func: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
@@ -168,7 +150,7 @@ def email_uncaught_exception(func: Callable[_Parameters, _Result]) -> Callable[_
         try:
             return func(*args, **kwargs)
         except Exception as error:
-            _report(error)
+            notify.report_failure(func.__name__, error)
             raise
         finally:
             connections.close_all()
@@ -244,22 +226,13 @@ def filename_generate(
 
 
 def get_user_metadata(metadata: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return what ``DBBACKUP_BACKUP_METADATA_SETTER`` makes of a copy of `metadata`: nothing, where it fails.
+    """Return what ``DBBACKUP_BACKUP_METADATA_SETTER`` makes of a copy of `metadata`; without one, nothing.
 
     Raises:
-        ConfigurationError: It cannot be called, or returned something else than an object of JSON.
+        ConfigurationError: It cannot be called, it failed, or it returned something else than an object of JSON.
 
     """
-    setter = get_settings().backup_metadata_setter
-    if not setter:
-        return {}
-    setter = load_callable("BACKUP_METADATA_SETTER", setter)
-    try:
-        added = setter(copy.deepcopy(metadata))
-    except Exception:
-        logger.exception("DBBACKUP_BACKUP_METADATA_SETTER failed")
-        return {}
-    return _json_object(added)
+    return added_keys(metadata or {}, get_settings())
 
 
 def validate_user_metadata(metadata: dict[str, Any]) -> bool | None:
@@ -270,20 +243,7 @@ def validate_user_metadata(metadata: dict[str, Any]) -> bool | None:
         RefusedError: It raised an exception, which is a no with a reason.
 
     """
-    subject = "DBBACKUP_RESTORE_METADATA_VALIDATOR"
-    validator = get_settings().restore_metadata_validator
-    if not validator:
-        return True
-    validator = load_callable("RESTORE_METADATA_VALIDATOR", validator)
-    try:
-        verdict = validator(copy.deepcopy(metadata))
-    except Exception as error:
-        message = f"`{subject}` refused the backup: {str(error) or type(error).__name__}"
-        raise RefusedError(message, subject=subject) from error
-    if verdict is None or isinstance(verdict, bool):
-        return verdict
-    message = f"`{subject}` must return True, False or None, not `{verdict!r}`"
-    raise ConfigurationError(message, subject=subject)
+    return verdict_on(metadata, get_settings())
 
 
 def __getattr__(name: str) -> Any:
@@ -295,16 +255,3 @@ def __getattr__(name: str) -> Any:
         return request
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
-
-
-def _report(error: Exception) -> None:
-    line = " ".join(f"{type(error).__name__}: {error}".split())
-    logger.error(line, exc_info=error)
-    if is_mailed(logger):
-        return
-    try:
-        if get_settings().send_email:
-            mail_admins(f"ERROR: {line}"[:MAX_SUBJECT_CHARACTERS], "".join(traceback.format_exception(error)))
-    except Exception:
-        # What happened first is what the caller has to learn.
-        logger.exception("cannot send the mail about a failure")

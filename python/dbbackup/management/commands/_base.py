@@ -80,7 +80,7 @@ class DbbackupCommand(BaseCommand):
 
     def report(self, error: BaseException, about: str = "") -> None:
         """Log a failure and mail the admins; say so if that fails."""
-        trouble = report_failure(self.name, error, about=about)
+        trouble = report_failure(f"{self.name} of {about}" if about else self.name, error)
         if trouble:
             self.stderr.write(f"cannot mail the admins: {trouble}")
 
