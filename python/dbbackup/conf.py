@@ -1,27 +1,64 @@
-"""Every setting that is read, as one frozen value."""
+"""Every setting that is read, declared once, as one frozen value.
+
+The declarations below are what :func:`get_settings` reads, what the system checks know, and what the
+reference page of settings is made from.
+"""
+
+# ruff: noqa: RUF009 (`declare` returns a dataclass's field)
 
 from __future__ import annotations
 
 import socket
 import tempfile
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings as django_settings
 from django.db import connections
 from django.utils.module_loading import import_string
 
+from dbbackup import _setting as kinds
+from dbbackup._setting import DjangoSetting, Setting, declare
 from dbbackup.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from dbbackup._engine import Compression
 
 STORAGE_ALIAS = "dbbackup"
 """The key in ``STORAGES`` under which backups are kept."""
 
-_COMPRESSIONS = ("none", "gzip", "zstd")
+REPLACED = ("DBBACKUP_STORAGE", "DBBACKUP_STORAGE_OPTIONS")
+"""Settings that are an error: ``STORAGES["dbbackup"]`` has taken their place."""
+
+
+def _aliases() -> tuple[str, ...]:
+    return tuple(connections)
+
+
+def _backend() -> object:
+    return (_storage_entry(STORAGE_ALIAS) or {}).get("BACKEND")
+
+
+def _storage_options() -> Mapping[str, Any] | None:
+    entry = _storage_entry(STORAGE_ALIAS)
+    return None if entry is None else entry.get("OPTIONS", {})
+
+
+def _public_roots() -> dict[str, str]:
+    default_options = (_storage_entry("default") or {}).get("OPTIONS", {})
+    roots = {
+        "MEDIA_ROOT": django_settings.MEDIA_ROOT,
+        "STATIC_ROOT": django_settings.STATIC_ROOT,
+        'STORAGES["default"]': default_options.get("location"),
+    }
+    return {setting: str(root) for setting, root in roots.items() if root}
+
+
+def _time_zone() -> str | None:
+    return django_settings.TIME_ZONE or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,68 +68,338 @@ class Settings:
     Built by :func:`get_settings` when a command starts, never at import, and handed on from there.
     """
 
-    databases: tuple[str, ...]
-    """``DBBACKUP_DATABASES``: aliases that are backed up when none is asked for. Default: all."""
+    databases: tuple[str, ...] = declare(
+        Setting(
+            name="DBBACKUP_DATABASES",
+            kind=kinds.ALIASES,
+            meaning="The databases that are backed up when `-d` names none.",
+            default=_aliases,
+            default_text="all of `DATABASES`",
+            reason="a database that nobody thought of is in the backup, too",
+        )
+    )
+    connectors: Mapping[str, Mapping[str, Any]] = declare(
+        Setting(
+            name="DBBACKUP_CONNECTORS",
+            kind=kinds.CONNECTOR_OPTIONS,
+            meaning=(
+                "Options of connectors, for each database by its alias. They go over its entry in "
+                "`DATABASES`."
+            ),
+            default={},
+            reason="that entry says all that most projects need",
+        )
+    )
+    connector_mapping: Mapping[str, str] = declare(
+        Setting(
+            name="DBBACKUP_CONNECTOR_MAPPING",
+            kind=kinds.CONNECTOR_PATHS,
+            meaning="Connectors of engines that dbbackup does not know, or other ones for those it knows.",
+            default={},
+            empty_is_default=True,
+            reason="every engine has a connector, if only Django's serializers",
+        )
+    )
+    hostname: str = declare(
+        Setting(
+            name="DBBACKUP_HOSTNAME",
+            kind=kinds.TEXT,
+            meaning=(
+                "The server's name in the names of backups. `--clean` deletes backups of this server only: "
+                "set it where the host's name changes, as that of a container does."
+            ),
+            default=socket.gethostname,
+            default_text="the host's name",
+            empty_is_default=True,
+            reason="servers that share a storage differ in it",
+        )
+    )
+    date_format: str = declare(
+        Setting(
+            name="DBBACKUP_DATE_FORMAT",
+            kind=kinds.TEXT,
+            meaning="The `strftime` format of `{datetime}` in the names of backups.",
+            default="%Y-%m-%d-%H%M%S",
+            reason="names sort by their dates, and work in every file system",
+        )
+    )
+    filename_template: str | Callable[..., str] = declare(
+        Setting(
+            name="DBBACKUP_FILENAME_TEMPLATE",
+            kind=kinds.TEMPLATE,
+            meaning=(
+                "The names of database backups: text with `{databasename}`, `{servername}`, `{datetime}`, "
+                "`{extension}` and `{content_type}`, or a function with these as keywords."
+            ),
+            default="{databasename}-{servername}-{datetime}.{extension}",
+            reason="the name tells which database of which server it is, and when",
+        )
+    )
+    media_filename_template: str | Callable[..., str] = declare(
+        Setting(
+            name="DBBACKUP_MEDIA_FILENAME_TEMPLATE",
+            kind=kinds.TEMPLATE,
+            meaning="The names of media backups, made in the same way; `{databasename}` is empty.",
+            default="{servername}-{datetime}.{extension}",
+            reason="a project has one folder of media",
+        )
+    )
+    cleanup_keep: int = declare(
+        Setting(
+            name="DBBACKUP_CLEANUP_KEEP",
+            kind=kinds.COUNT,
+            meaning="How many backups `--clean` keeps of one database and server. The newest always stays.",
+            default=10,
+            unit="backups",
+            reason="as many as django-dbbackup keeps",
+        )
+    )
+    cleanup_keep_media: int = declare(
+        Setting(
+            name="DBBACKUP_CLEANUP_KEEP_MEDIA",
+            kind=kinds.COUNT,
+            meaning="How many backups of media `--clean` keeps of one server. The newest always stays.",
+            default=10,
+            falls_back_to="DBBACKUP_CLEANUP_KEEP",
+            unit="backups",
+            reason="a database without the media of its day is half a backup",
+        )
+    )
+    cleanup_keep_filter: object = declare(
+        Setting(
+            name="DBBACKUP_CLEANUP_KEEP_FILTER",
+            kind=kinds.CALLABLE,
+            meaning=(
+                "A function that is given a backup's name and returns whether `--clean` keeps it. "
+                "Such backups come on top of those that are counted."
+            ),
+            empty_is_default=True,
+            default_text="none",
+            reason="the count decides",
+        )
+    )
+    media_path: str | None = declare(
+        Setting(
+            name="DBBACKUP_MEDIA_PATH",
+            kind=kinds.PATH,
+            meaning="The folder of the media.",
+            empty_is_default=True,
+            default_text='that of `STORAGES["default"]`',
+            reason="it is where Django puts what users upload",
+        )
+    )
+    media_exclude: tuple[str, ...] = declare(
+        Setting(
+            name="DBBACKUP_MEDIA_EXCLUDE",
+            kind=kinds.PATTERNS,
+            meaning="Media that are left out: patterns as in a `.gitignore`. `--exclude` adds one.",
+            default=[],
+            reason="what is left out is lost, so somebody has to ask for it",
+            since="0.1.0",
+        )
+    )
+    compression: Compression = declare(
+        Setting(
+            name="DBBACKUP_COMPRESSION",
+            kind=kinds.one_of("none", "gzip", "zstd"),
+            meaning="What `-z` means.",
+            default="gzip",
+            reason="every system can read it; zstd is faster and smaller",
+            since="0.1.0",
+        )
+    )
+    gpg_recipient: tuple[str, ...] = declare(
+        Setting(
+            name="DBBACKUP_GPG_RECIPIENT",
+            kind=kinds.KEYS,
+            meaning="Whom `-e` encrypts for: keys by name, address or fingerprint.",
+            default=[],
+            default_text="none",
+            empty_is_default=True,
+            reason="only the project knows who may read its backups",
+        )
+    )
+    gpg_always_trust: bool = declare(
+        Setting(
+            name="DBBACKUP_GPG_ALWAYS_TRUST",
+            kind=kinds.SWITCH,
+            meaning="Whether to encrypt for keys that the key ring does not trust.",
+            default=False,
+            reason="a key that somebody slipped into the key ring could read every backup",
+        )
+    )
+    allow_public_storage: bool = declare(
+        Setting(
+            name="DBBACKUP_ALLOW_PUBLIC_STORAGE",
+            kind=kinds.SWITCH,
+            meaning=(
+                "Whether backups may be kept among the media or the static files, or in the default storage "
+                'when there is no `STORAGES["dbbackup"]`.'
+            ),
+            default=False,
+            reason="web servers publish these folders, and a backup holds every password hash",
+            since="0.1.0",
+        )
+    )
+    send_email: bool = declare(
+        Setting(
+            name="DBBACKUP_SEND_EMAIL",
+            kind=kinds.SWITCH,
+            meaning="Whether commands that fail send a mail to `DBBACKUP_ADMINS`.",
+            default=True,
+            reason="nobody watches a backup at night",
+        )
+    )
+    admins: tuple[str, ...] = declare(
+        Setting(
+            name="DBBACKUP_ADMINS",
+            kind=kinds.ADDRESSES,
+            meaning="Who gets the mails about commands that failed.",
+            default=[],
+            falls_back_to="ADMINS",
+            older_name="DBBACKUP_ADMIN",
+            reason="they get the mails about other errors, too",
+        )
+    )
+    server_email: str = declare(
+        Setting(
+            name="DBBACKUP_SERVER_EMAIL",
+            kind=kinds.TEXT,
+            meaning="The sender of the mails about commands that failed.",
+            default="root@localhost",
+            falls_back_to="SERVER_EMAIL",
+            reason="it is the sender of the mails about other errors, too",
+        )
+    )
+    email_subject_prefix: str = declare(
+        Setting(
+            name="DBBACKUP_EMAIL_SUBJECT_PREFIX",
+            kind=kinds.TEXT,
+            meaning="What the subjects of the mails about commands that failed begin with.",
+            default="[dbbackup] ",
+            reason="mail filters can tell them from others by it",
+        )
+    )
+    backup_metadata_setter: object = declare(
+        Setting(
+            name="DBBACKUP_BACKUP_METADATA_SETTER",
+            kind=kinds.CALLABLE,
+            meaning=(
+                "A function that is given the top level of a backup's manifest, and returns a dictionary of "
+                "what is added to it."
+            ),
+            empty_is_default=True,
+            default_text="none",
+            reason="a manifest says what dbbackup knows",
+        )
+    )
+    restore_metadata_validator: object = declare(
+        Setting(
+            name="DBBACKUP_RESTORE_METADATA_VALIDATOR",
+            kind=kinds.CALLABLE,
+            meaning=(
+                "A function that is given the manifest of a backup before it is restored. It refuses the "
+                "backup by returning `False` or raising an exception; `True` and `None` let it pass."
+            ),
+            empty_is_default=True,
+            default_text="none",
+            reason="every backup that is whole and fits may be restored",
+        )
+    )
+    tmp_dir: str = declare(
+        Setting(
+            name="DBBACKUP_TMP_DIR",
+            kind=kinds.PATH,
+            meaning=(
+                "The folder of temporary files: for SQLite databases in rollback-journal mode, and for "
+                "storages and connectors that ask for the size of a stream. Everything else needs none."
+            ),
+            default=tempfile.gettempdir,
+            default_text="the system's",
+            empty_is_default=True,
+            reason="it is made for that",
+        )
+    )
+    tmp_file_max_size: int = declare(
+        Setting(
+            name="DBBACKUP_TMP_FILE_MAX_SIZE",
+            kind=kinds.AMOUNT,
+            meaning="Has no effect any more: dumps are streamed, not collected in memory.",
+            default=10 * 1024 * 1024,
+            unit="bytes",
+            reason="accepted, so that no project has to change its settings",
+        )
+    )
+    tmp_file_read_size: int = declare(
+        Setting(
+            name="DBBACKUP_TMP_FILE_READ_SIZE",
+            kind=kinds.AMOUNT,
+            meaning="Has no effect any more: the sizes of reads are the engine's.",
+            default=1024 * 1000,
+            unit="bytes",
+            reason="accepted, so that no project has to change its settings",
+        )
+    )
 
-    aliases: tuple[str, ...]
-    """All aliases of ``DATABASES``."""
+    aliases: tuple[str, ...] = declare(
+        DjangoSetting(
+            name="`DATABASES`",
+            read=_aliases,
+            meaning="The databases of the project. Each has the connector of its `ENGINE`.",
+        )
+    )
+    storage_backend: object = declare(
+        DjangoSetting(
+            name='`STORAGES["dbbackup"]["BACKEND"]`',
+            read=_backend,
+            meaning="The class of the storage that backups are kept in, as a dotted path.",
+        )
+    )
+    storage_options: Mapping[str, Any] | None = declare(
+        DjangoSetting(
+            name='`STORAGES["dbbackup"]["OPTIONS"]`',
+            read=_storage_options,
+            meaning=(
+                "What the class is given. Files in a folder get the mode `file_permissions_mode`, or else "
+                "0600: they are for their owner alone."
+            ),
+        )
+    )
+    public_roots: Mapping[str, str] = declare(
+        DjangoSetting(
+            name='`MEDIA_ROOT`, `STATIC_ROOT`, `STORAGES["default"]`',
+            read=_public_roots,
+            meaning=(
+                "Folders that web servers publish: no place for backups, unless "
+                "`DBBACKUP_ALLOW_PUBLIC_STORAGE` says so."
+            ),
+        )
+    )
+    time_zone: str | None = declare(
+        DjangoSetting(
+            name="`TIME_ZONE`",
+            read=_time_zone,
+            meaning="Dates in names and on screen are local times there; with `None`, in the system's zone.",
+        )
+    )
 
-    hostname: str
-    """``DBBACKUP_HOSTNAME``: the server's name in the names of backups. Default: this host's."""
 
-    tmp_dir: str
-    """``DBBACKUP_TMP_DIR``: where snapshots go that cannot be streamed. Default: the system's."""
+_READ: Mapping[str, Setting | DjangoSetting] = {
+    field.name: field.metadata["setting"] for field in fields(Settings)
+}
 
-    cleanup_keep: int
-    """``DBBACKUP_CLEANUP_KEEP``: backups that ``--clean`` keeps of one database and server. Default: 10."""
+SETTINGS: Mapping[str, Setting] = {
+    attribute: setting for attribute, setting in _READ.items() if isinstance(setting, Setting)
+}
+"""The declarations of the ``DBBACKUP_*`` settings, by the attribute of `Settings` that holds the value."""
 
-    cleanup_keep_media: int
-    """``DBBACKUP_CLEANUP_KEEP_MEDIA``: the same for media. Default: as many as of a database."""
+DJANGO_SETTINGS: tuple[DjangoSetting, ...] = tuple(
+    setting for setting in _READ.values() if isinstance(setting, DjangoSetting)
+)
+"""What is read of Django's own settings."""
 
-    cleanup_keep_filter: object
-    """``DBBACKUP_CLEANUP_KEEP_FILTER``: a callable, name → whether ``--clean`` keeps it beside the count."""
-
-    date_format: str
-    """``DBBACKUP_DATE_FORMAT``: ``strftime`` format of ``{datetime}`` in a name; it sorts as text does."""
-
-    filename_template: str | Callable[..., str]
-    """``DBBACKUP_FILENAME_TEMPLATE``: a format string, or a callable with the same five keywords."""
-
-    media_path: str | None
-    """``DBBACKUP_MEDIA_PATH``: the folder of the media. Default: that of ``STORAGES["default"]``."""
-
-    media_exclude: tuple[str, ...]
-    """``DBBACKUP_MEDIA_EXCLUDE``: patterns, as in a ``.gitignore``, of media to leave out. Default: none."""
-
-    media_filename_template: str | Callable[..., str]
-    """``DBBACKUP_MEDIA_FILENAME_TEMPLATE``: the same for media; its ``databasename`` is empty."""
-
-    connectors: Mapping[str, Mapping[str, Any]]
-    """``DBBACKUP_CONNECTORS``: alias → options over the alias's entry in ``DATABASES``."""
-
-    connector_mapping: Mapping[str, str]
-    """``DBBACKUP_CONNECTOR_MAPPING``: engine → dotted path of a connector, over the built-in table."""
-
-    compression: Compression
-    """``DBBACKUP_COMPRESSION``: what ``-z`` means. Default: ``gzip``, which every system can read."""
-
-    backup_metadata_setter: object
-    """``DBBACKUP_BACKUP_METADATA_SETTER``: a callable or its path, manifest → keys to add to it."""
-
-    restore_metadata_validator: object
-    """``DBBACKUP_RESTORE_METADATA_VALIDATOR``: a callable or its path, manifest → allowed?"""
-
-    storage_options: Mapping[str, Any] | None
-    """``STORAGES["dbbackup"]["OPTIONS"]``; ``None`` when there is no ``STORAGES["dbbackup"]``."""
-
-    public_roots: Mapping[str, str]
-    """Folders that web servers publish, by the setting that names them: no place for backups."""
-
-    allow_public_storage: bool
-    """``DBBACKUP_ALLOW_PUBLIC_STORAGE``: keep backups in such a folder all the same. Default: no."""
-
-    time_zone: str | None
-    """``TIME_ZONE``: the dates in names and on screen are local times there. ``None``: the system's."""
+KNOWN_NAMES = tuple(name for setting in SETTINGS.values() for name in setting.names)
+"""Every ``DBBACKUP_*`` name that is read."""
 
 
 def get_settings() -> Settings:
@@ -104,76 +411,27 @@ def get_settings() -> Settings:
         ConfigurationError: A setting has a value that cannot be used, or is one that was replaced.
 
     """
-    _refuse_replaced_settings()
-    aliases = tuple(connections)
-    storage = django_settings.STORAGES.get(STORAGE_ALIAS)
-    cleanup_keep = _count("CLEANUP_KEEP", 10)
-    media_path = _setting("MEDIA_PATH", None)
-    return Settings(
-        databases=_databases(aliases),
-        aliases=aliases,
-        hostname=_setting("HOSTNAME", None) or socket.gethostname(),
-        tmp_dir=str(_setting("TMP_DIR", None) or tempfile.gettempdir()),
-        cleanup_keep=cleanup_keep,
-        cleanup_keep_media=_count("CLEANUP_KEEP_MEDIA", cleanup_keep),
-        cleanup_keep_filter=_setting("CLEANUP_KEEP_FILTER", None),
-        date_format=_setting("DATE_FORMAT", "%Y-%m-%d-%H%M%S"),
-        filename_template=_setting("FILENAME_TEMPLATE", "{databasename}-{servername}-{datetime}.{extension}"),
-        media_path=str(media_path) if media_path else None,
-        media_exclude=_media_exclude(),
-        media_filename_template=_setting("MEDIA_FILENAME_TEMPLATE", "{servername}-{datetime}.{extension}"),
-        connectors=_setting("CONNECTORS", {}),
-        connector_mapping=_setting("CONNECTOR_MAPPING", {}),
-        compression=_compression(),
-        backup_metadata_setter=_setting("BACKUP_METADATA_SETTER", None),
-        restore_metadata_validator=_setting("RESTORE_METADATA_VALIDATOR", None),
-        storage_options=None if storage is None else storage.get("OPTIONS", {}),
-        public_roots=_public_roots(),
-        allow_public_storage=bool(_setting("ALLOW_PUBLIC_STORAGE", False)),
-        time_zone=django_settings.TIME_ZONE or None,
-    )
+    for error in _replaced():
+        raise error
+    return Settings(**{attribute: setting.read() for attribute, setting in _READ.items()})
 
 
-def _setting(name: str, default: Any) -> Any:
-    return getattr(django_settings, f"DBBACKUP_{name}", default)
+def wrong_settings() -> Iterator[ConfigurationError]:
+    """Give what is wrong with each setting: values that cannot be used, functions that cannot be imported."""
+    yield from _replaced()
+    for setting in _READ.values():
+        try:
+            value = setting.read()
+            if value and isinstance(setting, Setting) and setting.kind is kinds.CALLABLE:
+                load_callable(setting.name.removeprefix("DBBACKUP_"), value)
+        except ConfigurationError as error:
+            yield error
 
 
-def _refuse_replaced_settings() -> None:
-    for name in ("STORAGE", "STORAGE_OPTIONS"):
-        if _setting(name, None) is not None:
-            message = f"the setting `DBBACKUP_{name}` was replaced by `STORAGES[{STORAGE_ALIAS!r}]`"
-            raise ConfigurationError(
-                message,
-                subject=f"DBBACKUP_{name}",
-                hint=(
-                    f'move it: STORAGES = {{..., "{STORAGE_ALIAS}": '
-                    '{"BACKEND": <DBBACKUP_STORAGE>, "OPTIONS": <DBBACKUP_STORAGE_OPTIONS>}}'
-                ),
-            )
-
-
-def _databases(aliases: tuple[str, ...]) -> tuple[str, ...]:
-    value = _setting("DATABASES", aliases)
-    if isinstance(value, str) or not all(isinstance(alias, str) for alias in value):
-        message = f"`DBBACKUP_DATABASES` must be a list of aliases, not `{value!r}`"
-        raise ConfigurationError(message, subject="DBBACKUP_DATABASES")
-    return tuple(value)
-
-
-def _count(name: str, default: int) -> int:
-    value = _setting(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        message = f"`DBBACKUP_{name}` must be a whole number from 0, not `{value!r}`"
-        raise ConfigurationError(message, subject=f"DBBACKUP_{name}")
-    return value
-
-
-def _media_exclude() -> tuple[str, ...]:
-    value = _setting("MEDIA_EXCLUDE", [])
-    if not isinstance(value, (list, tuple)) or not all(isinstance(pattern, str) for pattern in value):
-        message = f"`DBBACKUP_MEDIA_EXCLUDE` must be a list of patterns, not `{value!r}`"
-        raise ConfigurationError(message, subject="DBBACKUP_MEDIA_EXCLUDE")
-    return tuple(value)
+def unknown_names() -> list[str]:
+    """Return the ``DBBACKUP_*`` names in the project's settings that nothing reads."""
+    known = {*KNOWN_NAMES, *REPLACED}
+    return [name for name in dir(django_settings) if name.startswith("DBBACKUP_") and name not in known]
 
 
 def load_callable(name: str, value: object) -> Callable[..., Any]:
@@ -187,28 +445,36 @@ def load_callable(name: str, value: object) -> Callable[..., Any]:
     if isinstance(value, str):
         try:
             value = import_string(value)
-        except ImportError as error:
+        except Exception as error:
             message = f"cannot import `{value}` of `{subject}`: {error}"
             raise ConfigurationError(message, subject=subject) from error
     if not callable(value):
-        message = f"`{subject}` must be a callable or the dotted path of one, not `{value!r}`"
+        message = f"`{subject}` must be {kinds.CALLABLE.must_be}, not `{value!r}`"
         raise ConfigurationError(message, subject=subject)
     return value
 
 
-def _compression() -> Compression:
-    value = _setting("COMPRESSION", "gzip")
-    if value not in _COMPRESSIONS:
-        message = f"`DBBACKUP_COMPRESSION` must be one of {', '.join(_COMPRESSIONS)}, not `{value!r}`"
-        raise ConfigurationError(message, subject="DBBACKUP_COMPRESSION")
-    return cast("Compression", value)
+def _replaced() -> Iterator[ConfigurationError]:
+    for name in REPLACED:
+        if getattr(django_settings, name, None) is not None:
+            message = f"the setting `{name}` was replaced by `STORAGES[{STORAGE_ALIAS!r}]`"
+            yield ConfigurationError(
+                message,
+                subject=name,
+                hint=(
+                    f'move it: STORAGES = {{..., "{STORAGE_ALIAS}": '
+                    '{"BACKEND": <DBBACKUP_STORAGE>, "OPTIONS": <DBBACKUP_STORAGE_OPTIONS>}}'
+                ),
+            )
 
 
-def _public_roots() -> dict[str, str]:
-    default_options = django_settings.STORAGES.get("default", {}).get("OPTIONS", {})
-    roots = {
-        "MEDIA_ROOT": django_settings.MEDIA_ROOT,
-        "STATIC_ROOT": django_settings.STATIC_ROOT,
-        'STORAGES["default"]': default_options.get("location"),
-    }
-    return {setting: str(root) for setting, root in roots.items() if root}
+def _storage_entry(alias: str) -> Mapping[str, Any] | None:
+    entry = django_settings.STORAGES.get(alias)
+    if entry is None:
+        return None
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("OPTIONS", {}), Mapping):
+        # The value stays out of the message: options hold keys of cloud storages.
+        subject = f"STORAGES[{alias!r}]"
+        message = f"`{subject}` must be a dictionary with `BACKEND` and a dictionary of `OPTIONS`"
+        raise ConfigurationError(message, subject=subject)
+    return entry
