@@ -11,3 +11,7 @@ class DbbackupConfig(AppConfig):
     label = "dbbackup"
     verbose_name = gettext_lazy("Backup and restore")
     default_auto_field = "django.db.models.AutoField"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from dbbackup import checks  # noqa: F401
