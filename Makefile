@@ -57,8 +57,9 @@ types: $(ENGINE) ## check the types, and the stubs against the extension
 	$(PY) -m mypy --exclude "^bench/dataset.py$$"
 	$(PY) -m mypy.stubtest dbbackup._engine --allowlist .ci/stubtest-allowlist.txt
 
-gen: ## generate the reference pages, completions and manual pages from the code
+gen: $(VENV)/.dev ## generate the reference pages, completions and manual pages from the code
 	cargo run --quiet -p dbbackup-cli --example reference -- docs/reference packaging/data/share
+	PYTHONPATH=python $(PY) .ci/reference.py docs/reference
 
 gen-check: gen ## check that what is generated is up to date
 	git diff --exit-code -- docs/reference packaging
