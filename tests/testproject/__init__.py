@@ -1,0 +1,1 @@
+"""The Django project that ``runtests.py`` runs, with one app: itself."""
