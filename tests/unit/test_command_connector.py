@@ -390,20 +390,20 @@ def test_a_stream_is_as_large_as_it_likes_and_memory_stays(tmp_path: Path) -> No
 import resource
 connector = BaseCommandDBConnector()
 count = 0
-with connector.stream_command("head -c 300M /dev/zero") as dump:
+with connector.stream_command("head -c 128M /dev/zero") as dump:
     while part := dump.read(1 << 20):
         count += len(part)
-stdout, _ = connector.run_command("head -c 300M /dev/zero")
+stdout, _ = connector.run_command("head -c 128M /dev/zero")
 again, _ = connector.run_command("cat", stdin=stdout)
-with connector.stream_command("head -c 300M /dev/zero") as dump:
+with connector.stream_command("head -c 128M /dev/zero") as dump:
     last, _ = connector.run_command("cat", stdin=dump)
 sizes = [file.seek(0, 2) or file.tell() for file in (again, last)]
 print(count, *sizes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
     done = run_script(script, tmp_dir=tmp_path)
     *sizes, peak = map(int, done.stdout.split())
-    assert sizes == [300 * MIB] * 3
-    assert peak < 120 * MIB
+    assert sizes == [128 * MIB] * 3
+    assert peak < 100 * MIB
 
 
 @pytest.mark.parametrize("method", ["run_command", "stream_command"])
