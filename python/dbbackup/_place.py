@@ -55,7 +55,8 @@ def backup_place(settings: Settings) -> Place:
 
     A `FileSystemStorage` itself is its folder. Files there get the ``file_permissions_mode`` of
     ``STORAGES["dbbackup"]["OPTIONS"]``, else 0600: ``FILE_UPLOAD_PERMISSIONS``, which the storage would fall back
-    to, is about files that are published. Folders that are made get its ``directory_permissions_mode``. Every other class, subclasses too, may do anything, and is asked.
+    to, is about files that are published. Folders that are made get its ``directory_permissions_mode``. Every
+    other class, subclasses too, may do anything, and is asked.
 
     Raises:
         ConfigurationError: There is no storage, it cannot be made, or it lies where anyone can download it.

@@ -13,5 +13,7 @@ class DbbackupConfig(AppConfig):
     default_auto_field = "django.db.models.AutoField"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from dbbackup import checks  # noqa: F401
+        """Register the system checks, and keep failures from being printed twice where nobody listens to logs."""
+        from dbbackup import checks, log  # noqa: F401 (importing registers)
+
+        log.load()

@@ -286,7 +286,7 @@ def _refusals(settings: Settings) -> Iterator[CheckMessage]:
 
 
 def _refusal(settings: Settings) -> DbbackupError | None:
-    from dbbackup.storage import backup_storage
+    from dbbackup._place import backup_storage
 
     try:
         backup_storage(settings)

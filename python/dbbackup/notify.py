@@ -76,4 +76,6 @@ def _mail(what: str, error: BaseException) -> None:
     if settings.send_email:
         now = datetime.now().astimezone()
         facts = f"server: {settings.hostname}\ntime: {now:%Y-%m-%d %H:%M:%S %z}\n\n"
-        mail_admins(f"{what} failed on {settings.hostname}: {first_line}", f"{in_words(error)}\n\n{facts}{details}")
+        mail_admins(
+            f"{what} failed on {settings.hostname}: {first_line}", f"{in_words(error)}\n\n{facts}{details}"
+        )

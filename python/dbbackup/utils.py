@@ -92,7 +92,6 @@ PATTERN_MATCHNG = (
 """Directives of ``strftime`` that can be found in a name again, and how. (The name is django-dbbackup's.)"""
 
 
-
 class EncryptionError(DbbackupError):
     """A file could not be encrypted."""
 

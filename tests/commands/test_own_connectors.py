@@ -96,7 +96,7 @@ def test_a_restore_saves_the_database_first_and_says_how_to_get_it_back(
 def rows_or_none(database: Path) -> object:
     try:
         return rows(database)
-    except Exception:  # noqa: BLE001 (whatever is wrong with it)
+    except Exception:
         return None
 
 
