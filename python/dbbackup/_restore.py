@@ -231,4 +231,4 @@ def _rows(manifest: dict[str, Any]) -> list[str]:
     tables = content.get("tables")
     if not tables or not content.get("exact"):
         return []
-    return [f"rows:   {sum(tables.values()):,} in {len(tables):,} tables"]
+    return [f"rows:   {sum(tables.values()):,} in {len(tables):,} table{'' if len(tables) == 1 else 's'}"]

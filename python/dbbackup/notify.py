@@ -65,7 +65,8 @@ def mail_admins(
 
 
 def _mail(what: str, error: BaseException) -> None:
-    first_line = str(error).partition("\n")[0][:SUBJECT_CHARACTERS] or type(error).__name__
+    lines = str(error).splitlines() or [type(error).__name__]
+    first_line = lines[0][:SUBJECT_CHARACTERS]
     details = "".join(traceback.format_exception(error))
     try:
         settings = get_settings()

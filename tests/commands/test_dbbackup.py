@@ -179,13 +179,12 @@ def test_the_setters_keys_are_added(project: Project) -> None:
     assert manifest["connector"] == "mine"
 
 
-def test_a_setter_that_fails_costs_its_keys_and_the_good_exit_status(project: Project) -> None:
+def test_a_setter_that_fails_ends_the_backup_before_the_first_byte(project: Project) -> None:
     fill(project.database, ["a"])
     project.configure("def DBBACKUP_BACKUP_METADATA_SETTER(metadata): return {}['release']")
-    project.configure("LOGGING = {'version': 1, 'loggers': {'dbbackup': {'level': 'CRITICAL'}}}")
-    err = project.fails(3, "dbbackup")
-    assert "stored without the keys of `DBBACKUP_BACKUP_METADATA_SETTER`: KeyError: 'release'" in err
-    assert len(project.backups()) == 1
+    err = project.fails(2, "dbbackup")
+    assert "`DBBACKUP_BACKUP_METADATA_SETTER` failed: KeyError: 'release'" in err
+    assert project.files() == []
 
 
 @pytest.mark.parametrize(
@@ -256,10 +255,12 @@ def test_a_failure_of_one_database_does_not_keep_the_others_from_being_backed_up
     assert last == "CommandError: 1 of 2 databases failed: default"
 
 
-def test_other_engines_are_named_as_unsupported(project: Project) -> None:
-    project.configure("DATABASES['default'] = {'ENGINE': 'django.db.backends.dummy'}")
+def test_engines_whose_connector_is_not_there_yet_are_named(project: Project) -> None:
+    project.configure(
+        "DBBACKUP_CONNECTOR_MAPPING = {'django.db.backends.sqlite3': 'dbbackup.db.mysql.MysqlDumpConnector'}"
+    )
     err = project.fails(1, "dbbackup")
-    assert "its engine `django.db.backends.dummy` is not supported yet" in err
+    assert "the connector `dbbackup.db.mysql.MysqlDumpConnector` is not there yet" in err
     assert project.files() == []
 
 
@@ -267,11 +268,6 @@ def test_a_database_without_a_file_is_an_error_and_is_not_created(project: Proje
     assert str(project.database) in project.fails(2, "dbbackup")
     assert not project.database.exists()
     assert project.files() == []
-
-
-def test_a_database_in_memory_is_not_supported_yet(project: Project) -> None:
-    project.configure("DATABASES['default']['NAME'] = ':memory:'")
-    assert "lives in memory" in project.fails(1, "dbbackup")
 
 
 def test_a_database_may_be_named_by_a_path_or_a_uri(project: Project) -> None:
@@ -405,9 +401,11 @@ def test_a_database_is_never_written_over_by_a_backup(two_databases: Project, na
     assert rows(two_databases.database) == now
 
 
-def test_urls_are_not_supported_yet(project: Project) -> None:
-    err = project.fails(1, "dbbackup", "-O", "s3://bucket/key")
-    assert "cannot write to `s3://bucket/key`: URLs are not supported yet" in err
+def test_urls_need_a_storage_that_knows_them(project: Project) -> None:
+    err = project.fails(2, "dbbackup", "-O", "s3://bucket/key")
+    assert "the class of `STORAGES['dbbackup']` is no S3 storage" in err
+    err = project.fails(1, "dbbackup", "-O", "ftp://host/key")
+    assert "cannot write to `ftp://host/key`: such URLs are not supported" in err
 
 
 # Names given by a function of the project

@@ -114,7 +114,7 @@ def test_a_damaged_backup_never_reaches_it(
         {"cut": whole[:-9], "flipped": whole[:99] + b"x" + whole[100:], "appended": whole + b"x"}[damage]
     )
     with pytest.raises(CommandError) as caught:
-        restore(call)
+        restore(call, "-i", backup.name)
     assert caught.value.returncode == 6
     assert rows(database) == now
 
@@ -153,7 +153,8 @@ def test_create_dump_streams_and_closing_it_ends_the_tool(database: Path) -> Non
         assert dump.read(16) == b"SQLite format 3\0"
     with get_connector("default").create_dump() as dump:
         whole = dump.read()
-    assert whole == database.read_bytes()
+    # The header counts changes.
+    assert whole[100:] == database.read_bytes()[100:]
     with get_connector("default").create_dump() as dump:
         assert dump.size == len(whole)
         assert dump.read() == whole

@@ -62,6 +62,8 @@ class Command(DbbackupCommand):
                     with self.progress_bar(name, verbosity) as progress:
                         report = _engine.verify(place.store, name, progress=progress)
                 except DbbackupError as error:
+                    if len(names) == 1:
+                        raise
                     code = code or error.exit_code
                     self.report(error, f"`{name}`")
                     self.stderr.write(f"{name}: {error.for_terminal()}")
