@@ -184,7 +184,7 @@ class Settings:
             kind=kinds.PATH,
             meaning="The folder of the media.",
             empty_is_default=True,
-            default_text='that of `STORAGES["default"]`',
+            default_text='where `STORAGES["default"]` keeps them',
             reason="it is where Django puts what users upload",
         )
     )
@@ -311,8 +311,9 @@ class Settings:
             name="DBBACKUP_TMP_DIR",
             kind=kinds.PATH,
             meaning=(
-                "The folder of temporary files: for SQLite databases in rollback-journal mode, and for "
-                "storages and connectors that ask for the size of a stream. Everything else needs none."
+                "The folder of temporary files: snapshots of SQLite databases in rollback-journal mode, "
+                "streams whose size a storage or a connector asks for, and what programs print that connectors "
+                "run."
             ),
             default=tempfile.gettempdir,
             default_text="the system's",
@@ -324,10 +325,13 @@ class Settings:
         Setting(
             name="DBBACKUP_TMP_FILE_MAX_SIZE",
             kind=kinds.AMOUNT,
-            meaning="Has no effect any more: dumps are streamed, not collected in memory.",
+            meaning=(
+                "How much of a temporary file stays in memory when code of one's own makes it with the helpers "
+                "of `dbbackup.utils`. Dumps are streamed: the commands have no use for it."
+            ),
             default=10 * 1024 * 1024,
             unit="bytes",
-            reason="accepted, so that no project has to change its settings",
+            reason="as much as django-dbbackup keeps there",
         )
     )
     tmp_file_read_size: int = declare(

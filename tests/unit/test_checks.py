@@ -155,6 +155,13 @@ def test_a_missing_storage_is_found_whether_it_is_allowed_or_not() -> None:
     assert ids(**missing, DBBACKUP_ALLOW_PUBLIC_STORAGE=True) == ["W012"]
 
 
+def test_backups_in_the_storage_of_the_media_are_found() -> None:
+    entry = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+    shared = {"STORAGES": {"default": entry, "dbbackup": entry}}
+    assert ids(**shared) == ["W013"]
+    assert ids(**shared, DBBACKUP_ALLOW_PUBLIC_STORAGE=True) == ["W012"]
+
+
 def test_a_permission_that_is_not_needed_is_no_warning() -> None:
     assert found(DBBACKUP_ALLOW_PUBLIC_STORAGE=True) == []
 
