@@ -231,10 +231,6 @@ def adds_nothing(metadata):
     return None
 
 
-def fails(metadata):
-    raise ZeroDivisionError
-
-
 def returns_text(metadata):
     return "text"
 
@@ -254,7 +250,7 @@ def refuses(metadata):
 
 @pytest.mark.parametrize(
     "function",
-    [None, "adds", "adds_nothing", "fails", "returns_text", "returns_what_is_no_json", "allows", "refuses"],
+    [None, "adds", "adds_nothing", "returns_text", "returns_what_is_no_json", "allows", "refuses"],
 )
 def test_the_projects_functions_are_called_alike(
     predecessor: str, tmp_path: Path, function: str | None
