@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING
 
 from dbbackup import _engine
 from dbbackup._input import Chosen, choose
-from dbbackup._media_storage import MediaDump, MediaLoad
+from dbbackup._media_pack import MediaDump
+from dbbackup._media_unpack import MediaLoad
 from dbbackup._naming import name_generator, naming
 from dbbackup._output import Destination, Stored, destination, store_under_free_name
-from dbbackup._place import backup_folders, configured_storage, local_file, media_folder
+from dbbackup._place import (
+    backup_folders,
+    configured_storage,
+    folder_of_backups_in,
+    local_file,
+    media_folder,
+)
 from dbbackup._prune import PruneRequest
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup.exceptions import ConfigurationError, RefusedError
@@ -65,6 +72,7 @@ class MediaRestorePlan:
     chosen: Chosen
     replace: bool
     only: tuple[str, ...]
+    tmp_dir: str
     time_zone: str | None
 
     @property
@@ -232,7 +240,12 @@ def plan_media_restore(
         message = f"cannot restore `{chosen.label}` into the folder that it lies in itself"
         raise RefusedError(message, subject=chosen.label, hint="move it to another folder first")
     return MediaRestorePlan(
-        folder=folder, chosen=chosen, replace=replace, only=tuple(only), time_zone=settings.time_zone
+        folder=folder,
+        chosen=chosen,
+        replace=replace,
+        only=tuple(only),
+        tmp_dir=settings.tmp_dir,
+        time_zone=settings.time_zone,
     )
 
 
@@ -247,7 +260,8 @@ def run_media_restore(
 
     """
     if plan.folder is None:
-        loader = MediaLoad(configured_storage("default"), replace=plan.replace, only=plan.only)
+        storage = configured_storage("default")
+        loader = MediaLoad(storage, replace=plan.replace, only=plan.only, tmp_dir=plan.tmp_dir)
         return _engine.restore(
             plan.chosen.store, plan.chosen.backup.name, target=loader, dry_run=dry_run, progress=progress
         )
@@ -271,11 +285,13 @@ def _backup_storage(
     request: MediaBackupRequest, name: str | None, progress: _engine.Progress | None
 ) -> _engine.Receipt:
     """Stream the files of the default storage, which is no folder, into one new backup."""
+    storage = configured_storage("default")
+    backups = folder_of_backups_in(storage, request.to.place)
     dump = MediaDump(
-        configured_storage("default"),
+        storage,
         exclude=request.exclude,
         readers=request.readers,
-        never=_never(request),
+        never=(backups,) if backups else (),
         tmp_dir=request.tmp_dir,
     )
     return _engine.backup(

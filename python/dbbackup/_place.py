@@ -162,6 +162,21 @@ def media_folder(settings: Settings) -> Path | None:
     return Path(storage.location)
 
 
+def folder_of_backups_in(media: Any, backups: Place) -> str | None:
+    """Return the folder in the storage `media` that the backups lie in; ``None``: they are somewhere else."""
+    if backups.folder and isinstance(media, FileSystemStorage):
+        root, folder = Path(media.location).resolve(), backups.folder.resolve()
+        return str(folder.relative_to(root)) if folder != root and folder.is_relative_to(root) else None
+    if backups.bridge is None:
+        return None
+    storage = backups.bridge.storage
+    is_one_place = all(getattr(media, name, None) == getattr(storage, name, None) for name in _WHICH_PLACE)
+    top, below = (str(getattr(each, "location", "") or "").strip("/") for each in (media, storage))
+    prefix = f"{top}/" if top else ""
+    is_inside = type(media) is type(storage) and is_one_place and below.startswith(prefix) and below != top
+    return below.removeprefix(prefix) if is_inside else None
+
+
 def _keeps_files_as_they_are(storage_class: type) -> bool:
     methods = ("open", "_open", "save", "_save", "listdir", "path", "exists")
     return all(getattr(storage_class, name) is getattr(FileSystemStorage, name) for name in methods)
@@ -235,5 +250,8 @@ def _refuse_public(storage: Any, settings: Settings) -> None:
                 hint=f"{_SETTING_TO_WRITE}; {_TO_OVERRIDE}",
             )
 
+
+_WHICH_PLACE = ("bucket_name", "endpoint_url", "azure_container", "account_name", "_host")
+"""Attributes of django-storages' classes that say where they keep their files."""
 
 _S3_CLASSES = ("S3Storage", "S3Boto3Storage")
