@@ -34,7 +34,7 @@ Became = Literal["new", "replaced", "same", "kept"]
 class MediaLoad:
     """Restores the files of a tar stream into a storage.
 
-    A storage has no commit, so a backup is proven by `rehearse` before it is restored by a call. Both go
+    A storage has no commit, so a backup is proven by `rehearse` before it is restored by `load`. Both go
     through all of it, to its proven end, and decide alike. Each file is whole or as it was, as far as the
     storage allows: what a save that failed has left is deleted, and what stood there is put back.
 
@@ -56,6 +56,9 @@ class MediaLoad:
         ConfigurationError: `only` has an empty path.
 
     """
+
+    needs_proof = True
+    """The engine has the backup rehearsed first."""
 
     def __init__(
         self,
@@ -79,7 +82,7 @@ class MediaLoad:
                 hint="--only names a file or a folder of the backup; leave it out for all",
             )
 
-    def __call__(self, file: Input) -> dict[str, Any]:
+    def load(self, file: Input) -> dict[str, Any]:
         """Restore the files; return what was done, with the keys of the engine's `LoadFacts`.
 
         Raises:
@@ -93,7 +96,7 @@ class MediaLoad:
         return _Pass(self, writes=True).run(file)
 
     def rehearse(self, file: Input) -> dict[str, Any]:
-        """Change nothing; return what a call would do, or raise what it would."""
+        """Change nothing; return what `load` would do, or raise what it would."""
         return _Pass(self, writes=False).run(file)
 
 

@@ -70,7 +70,7 @@ def restored(storage: Storage, archive: bytes = ARCHIVE, **options: Any) -> dict
     """Rehearse and restore, which must say the same; return what they said."""
     load = MediaLoad(storage, **options)
     expected = load.rehearse(Pieces(archive))
-    facts = load(Pieces(archive))
+    facts = load.load(Pieces(archive))
     assert facts == expected
     return facts
 
@@ -106,7 +106,7 @@ def test_what_one_storage_gives_another_takes() -> None:
     for name, content in FILES.items():
         first.save(name, ContentFile(content))
     load = MediaLoad(second)
-    load(MediaDump(first))
+    load.load(MediaDump(first))
     for name, content in FILES.items():
         assert second.open(name).read() == content
 
@@ -206,7 +206,7 @@ def test_a_file_that_cannot_be_read_is_another_one() -> None:
     storage = Unreadable({"a": b"x"})
     load = MediaLoad(storage, replace=True)
     assert changed(load.rehearse(Pieces(archive_of(("a", b"a"))))) == {"replaced": 1, "bytes": 1}
-    facts = load(Pieces(archive_of(("a", b"a"), ("b", b"b"))))
+    facts = load.load(Pieces(archive_of(("a", b"a"), ("b", b"b"))))
     assert left_out(facts) == ["a: what stands there cannot be put aside (Input/output error (os error 5))"]
     assert storage.objects == {"a": b"x", "b": b"b"}
 
@@ -344,7 +344,7 @@ def test_a_folder_in_the_way_in_memory_is_left_alone() -> None:
     storage.save("folder/file", ContentFile(b"file"))
     facts = restored(storage, archive_of(("folder", b"x"), ("new", b"x")), replace=True)
     assert left_out(facts) == ["folder: a folder stands there"]
-    facts = MediaLoad(storage)(Pieces(archive_of(("new/below", b"x"), ("other", b"x"))))
+    facts = MediaLoad(storage).load(Pieces(archive_of(("new/below", b"x"), ("other", b"x"))))
     assert left_out(facts) == ["new/below: a file stands where its folder should be"]
 
 
@@ -378,7 +378,7 @@ def test_a_storage_that_gives_another_name_gets_nothing() -> None:
             return super()._save(name if name == "there" else name.upper(), content)
 
     storage = Renaming({"there": b"old"})
-    facts = MediaLoad(storage, replace=True)(Pieces(archive_of(("name", b"x"), ("there", b"new"))))
+    facts = MediaLoad(storage, replace=True).load(Pieces(archive_of(("name", b"x"), ("there", b"new"))))
     assert left_out(facts) == ["name: the storage saves it under another name, `NAME`"]
     assert storage.objects == {"there": b"new"}
 
@@ -391,7 +391,7 @@ def test_what_stood_there_comes_back_if_the_new_gets_another_name() -> None:
             return name if new == b"old" else "new name"
 
     storage = Renaming({"there": b"old"})
-    facts = MediaLoad(storage, replace=True)(Pieces(archive_of(("there", b"new!"))))
+    facts = MediaLoad(storage, replace=True).load(Pieces(archive_of(("there", b"new!"))))
     assert left_out(facts) == ["there: the storage saves it under another name, `new name`"]
     assert storage.objects == {"there": b"old"}
 
@@ -403,7 +403,7 @@ def test_a_storage_that_takes_nothing_has_not_saved_it() -> None:
             return name
 
     storage = Lazy({"there": b"old"})
-    facts = MediaLoad(storage, replace=False)(Pieces(archive_of(("new", b"x"), ("empty", b""))))
+    facts = MediaLoad(storage, replace=False).load(Pieces(archive_of(("new", b"x"), ("empty", b""))))
     assert left_out(facts) == ["new: the storage did not take all of it"]
     assert storage.objects == {"there": b"old", "empty": b""}
 
@@ -438,7 +438,7 @@ def test_a_save_that_fails_leaves_what_was_there(
 ) -> None:
     before = {"a.txt": there} if there else {}
     storage = kind(before)
-    facts = MediaLoad(storage, replace=True, tmp_dir=str(tmp_path))(Pieces(ARCHIVE))
+    facts = MediaLoad(storage, replace=True, tmp_dir=str(tmp_path)).load(Pieces(ARCHIVE))
     assert left_out(facts) == ["a.txt: Connection reset by peer (os error 104)"]
     expected = {name: content for name, content in FILES.items() if name != "a.txt"}
     assert storage.objects == expected | before
@@ -455,7 +455,7 @@ def test_an_interruption_passes_and_leaves_what_was_there(
     storage = kind(before)
     storage.error = error()
     with pytest.raises(error):
-        MediaLoad(storage, replace=True)(Pieces(ARCHIVE))
+        MediaLoad(storage, replace=True).load(Pieces(ARCHIVE))
     assert storage.objects == before
 
 
@@ -478,7 +478,7 @@ def test_what_fails_before_the_save_changes_nothing(
     storage = ObjectStore({"a": b"old"})
     setattr(storage, method, fails)
     with pytest.raises(expected):
-        MediaLoad(storage, replace=True)(Pieces(archive_of(("a", b"newer"))))
+        MediaLoad(storage, replace=True).load(Pieces(archive_of(("a", b"newer"))))
     assert storage.objects == {"a": b"old"}
 
 
@@ -498,7 +498,7 @@ def test_objects_that_are_saved_as_a_whole_are_neither_copied_nor_deleted() -> N
 
     S3Storage.__module__, S3Storage.__qualname__ = "storages.backends.s3", "S3Storage"
     storage = S3Storage({"a": b"old", "fails": b"old"})
-    facts = MediaLoad(storage, replace=True)(Pieces(archive_of(("a", b""), ("fails", b"newer"))))
+    facts = MediaLoad(storage, replace=True).load(Pieces(archive_of(("a", b""), ("fails", b"newer"))))
     assert left_out(facts) == ["fails: Connection reset by peer (os error 104)"]
     assert storage.objects == {"a": b"", "fails": b"old"}
 
@@ -516,7 +516,7 @@ def test_a_storage_that_deletes_when_it_is_asked_for_a_name_loses_nothing(tmp_pa
 
     (tmp_path / "a").write_text("old")
     (tmp_path / "b").write_text("old")
-    facts = MediaLoad(Replacing(location=tmp_path), replace=True)(
+    facts = MediaLoad(Replacing(location=tmp_path), replace=True).load(
         Pieces(archive_of(("a", b"fails"), ("b", b"works!")))
     )
     assert left_out(facts) == ["a: Input/output error (os error 5)"]
@@ -528,7 +528,7 @@ def test_what_cannot_be_put_back_is_kept_in_a_file_and_said(tmp_path: Path) -> N
     storage = Failing({"a.txt": b"old" * 100})
     storage.failures = 2
     with pytest.raises(StorageError, match=r"cannot put `a.txt` back into `.*Failing`") as caught:
-        MediaLoad(storage, replace=True, tmp_dir=str(tmp_path))(Pieces(ARCHIVE))
+        MediaLoad(storage, replace=True, tmp_dir=str(tmp_path)).load(Pieces(ARCHIVE))
     (kept,) = tmp_path.iterdir()
     assert kept.read_bytes() == b"old" * 100
     assert f"`{kept}`" in (caught.value.hint or "")
@@ -541,7 +541,7 @@ def test_what_would_come_back_under_another_name_is_kept_in_a_file(tmp_path: Pat
 
     storage = Renaming({"there": b"old"})
     with pytest.raises(StorageError, match=r"cannot put `there` back into .*: `THERE` is not its name"):
-        MediaLoad(storage, replace=True, tmp_dir=str(tmp_path))(Pieces(archive_of(("there", b"new!"))))
+        MediaLoad(storage, replace=True, tmp_dir=str(tmp_path)).load(Pieces(archive_of(("there", b"new!"))))
     (kept,) = tmp_path.iterdir()
     assert kept.read_bytes() == b"old"
     assert storage.objects == {}
@@ -553,7 +553,7 @@ def test_the_storage_is_given_up_after_ten_files_in_a_row() -> None:
     storage.error = RuntimeError("the password is canary")
     archive = archive_of(*((f"{number:04}", b"x") for number in range(1000)))
     with pytest.raises(StorageError) as caught:
-        MediaLoad(storage)(Pieces(archive))
+        MediaLoad(storage).load(Pieces(archive))
     assert "10 files failed one after another; `0009`: the storage raised RuntimeError" in str(caught.value)
     assert "canary" not in caught.value.for_terminal()
     assert storage.failures == 10**6 - 10
@@ -568,7 +568,7 @@ def test_single_failures_are_left_out() -> None:
             return super()._save(name, content)
 
     storage = Sometimes()
-    facts = MediaLoad(storage)(Pieces(archive_of(*((f"{number:03}", b"x") for number in range(100)))))
+    facts = MediaLoad(storage).load(Pieces(archive_of(*((f"{number:03}", b"x") for number in range(100)))))
     assert facts["left_out"]["count"] == 90
     assert len(storage.objects) == 10
 
@@ -577,17 +577,17 @@ def test_a_restore_of_nothing_is_no_success() -> None:
     storage = Failing()
     storage.failures = 100
     with pytest.raises(StorageError, match="nothing could be saved; the last reason: Connection reset"):
-        MediaLoad(storage)(Pieces(ARCHIVE))
+        MediaLoad(storage).load(Pieces(ARCHIVE))
     storage.error = PermissionError(errno.EACCES, "Permission denied")
     with pytest.raises(AccessDeniedError, match="no right to write there"):
-        MediaLoad(storage)(Pieces(ARCHIVE))
+        MediaLoad(storage).load(Pieces(ARCHIVE))
 
 
 def test_a_full_storage_ends_it() -> None:
     storage = Failing()
     storage.error = OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(StorageError, match="No space left on device") as caught:
-        MediaLoad(storage)(Pieces(ARCHIVE))
+        MediaLoad(storage).load(Pieces(ARCHIVE))
     assert caught.value.kind == "no_space"
 
 
@@ -595,7 +595,7 @@ def test_a_hint_says_how_many_files_were_restored_before_a_failure() -> None:
     storage = ObjectStore()
     cut = ARCHIVE[: ARCHIVE.rindex(b"lamp")]
     with pytest.raises(CorruptBackupError) as caught:
-        MediaLoad(storage)(Pieces(cut))
+        MediaLoad(storage).load(Pieces(cut))
     assert caught.value.hint == "1 file was restored before that, whole; run it again for the rest"
 
 
@@ -611,7 +611,7 @@ def test_a_stream_that_breaks_is_told_as_it_is_and_no_half_file_stays(size: int,
     storage = InPlace(before)
     stream = Pieces(archive_of(("a", b"a" * size)), piece=512 + size // 2, on_read=breaks)
     with pytest.raises(ConnectionAbortedError) as caught:
-        MediaLoad(storage, replace=True)(stream)
+        MediaLoad(storage, replace=True).load(stream)
     assert caught.value is error
     assert storage.objects == before
 
@@ -697,7 +697,7 @@ def test_memory_does_not_grow_with_the_files() -> None:
         load = MediaLoad(Sink())
         stream = Pieces(file.getvalue())
         tracemalloc.start()
-        load(stream)
+        load.load(stream)
         seen = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return seen
