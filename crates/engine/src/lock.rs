@@ -90,11 +90,22 @@ impl LockFile {
 /// What cannot be removed stays for the next run: sweeping is no reason for a backup to fail.
 pub(crate) fn sweep(folder: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(prefix) {
-            let _kept = sweep_one(&entry.path());
+    let is_ours = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_ours).collect();
+    // A file before its journal.
+    paths.sort_unstable();
+    for path in paths {
+        if !is_journal_in_use(&path) {
+            let _kept = sweep_one(&path);
         }
     }
+}
+
+/// Whether `path` is the `-journal` of a file that is there. SQLite, who made it, took no lock on it that we would
+/// notice, and fails where it is gone.
+fn is_journal_in_use(path: &Path) -> bool {
+    let file = path.to_str().and_then(|path| path.strip_suffix("-journal"));
+    file.is_some_and(|file| Path::new(file).symlink_metadata().is_ok())
 }
 
 fn sweep_one(path: &Path) -> io::Result<()> {
@@ -164,6 +175,27 @@ mod tests {
         assert!(LockFile::create(&used, 0o600).unwrap().is_none());
         held.release();
         assert!(!used.exists());
+    }
+
+    #[test]
+    fn a_journal_goes_with_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [used, left, gone] =
+            ["used", "left", "gone"].map(|name| folder.path().join(format!(".dbbackup-copy-{name}")));
+        let held = LockFile::hold(&used, 0o600).unwrap().unwrap();
+        fs::write(&left, "x").unwrap();
+        let journals = [&used, &left, &gone].map(|path| path.with_file_name(format!("{}-journal", name(path))));
+        for journal in &journals {
+            fs::write(journal, "x").unwrap();
+        }
+        sweep(folder.path(), ".dbbackup-copy-");
+        assert!(!left.exists());
+        assert_eq!(journals.map(|journal| journal.exists()), [true, false, false]);
+        held.release();
+    }
+
+    fn name(path: &Path) -> String {
+        path.file_name().unwrap().to_string_lossy().into_owned()
     }
 
     #[test]
