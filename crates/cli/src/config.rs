@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use dbbackup::{Error, ErrorKind, Result};
+use dbbackup::{Error, ErrorKind, Result, nearest};
 use fs_err as fs;
 use serde::Deserialize;
 
@@ -36,7 +36,7 @@ pub(crate) struct DatabaseEntry {
     pub(crate) url: String,
     /// File with the password, for databases that have one.
     pub(crate) password_file: Option<PathBuf>,
-    /// Tables to leave out.
+    /// Tables whose rows are left out.
     #[serde(default)]
     pub(crate) exclude: Vec<String>,
 }
@@ -107,12 +107,6 @@ fn unknown_key(message: &str) -> Option<String> {
     let names: Vec<&str> = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2).collect();
     let (unknown, known) = names.split_first()?;
     nearest(unknown, known.iter().copied()).map(|name| format!("did you mean `{name}`?"))
-}
-
-/// Returns the known name that somebody who typed `name` most likely meant.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = |candidate: &str| strsim::jaro_winkler(name, candidate);
-    known.filter(|candidate| likeness(candidate) > 0.7).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
 
 fn of_user() -> Option<PathBuf> {

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use dbbackup::name::stem;
 use dbbackup::source::sqlite::Sqlite;
-use dbbackup::{Error, ErrorKind, Local, Result};
+use dbbackup::{Error, ErrorKind, Local, Result, nearest};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::args::WorkArgs;
-use crate::config::{Config, nearest};
+use crate::config::Config;
 
 /// A database that was named on the command line.
 #[derive(Debug)]
