@@ -64,7 +64,8 @@ pub fn restore(name: &str, target: &mut dyn Target, store: &dyn Store, run: &Run
         return Err(Error::new(ErrorKind::Corrupt, message).at(Stage::Store).subject(name));
     }
     run.cancel.check()?;
-    let facts = load.commit().map_err(|error| error.subject(name))?;
+    let mut facts = load.commit().map_err(|error| error.subject(name))?;
+    facts.notes.extend(backup.excluded_rows());
     Ok(backup.report(&read, facts, started))
 }
 
@@ -187,6 +188,14 @@ impl<'a> Stored<'a> {
             }
             None => Ok(()),
         }
+    }
+
+    /// Says which tables are empty, because the backup was made without their rows.
+    fn excluded_rows(&self) -> Option<String> {
+        let record = self.record.as_ref().filter(|record| record.kind == crate::manifest::Kind::Database)?;
+        let tables: Vec<String> = record.excluded.iter().map(|table| format!("`{table}`")).collect();
+        (!tables.is_empty())
+            .then(|| format!("the backup was made without the rows of {}: they are empty now", tables.join(", ")))
     }
 
     /// Returns what a manifest proves.
