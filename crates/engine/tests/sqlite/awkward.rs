@@ -8,13 +8,13 @@ use crate::programs::Program;
 use crate::world::{World, text};
 
 /// What the application makes, and the question whose answer a restore must not change.
-struct Case {
-    name: &'static str,
-    make: &'static str,
-    ask: &'static str,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) make: &'static str,
+    pub(crate) ask: &'static str,
 }
 
-const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     Case {
         name: "a CHECK by REGEXP, as Django's regex validators as constraints",
         make: "CREATE TABLE t (x CHECK (x REGEXP '^a')); INSERT INTO t SELECT 'a' || value FROM n",
@@ -96,7 +96,7 @@ const CASES: &[Case] = &[
 ];
 
 /// `n` is a table of the words `0 sunny days` to `299 sunny days`, most of which come before their numbers.
-fn make(path: &std::path::Path, journal_mode: &str, statements: &str) {
+pub(crate) fn make(path: &std::path::Path, journal_mode: &str, statements: &str) {
     let statements: Vec<String> = statements.split(';').map(|statement| format!("{statement:?}")).collect();
     let script = format!(
         "db.executescript('''CREATE TEMP TABLE n (value);
@@ -112,7 +112,7 @@ else: db.executescript(';'.join(script))",
     crate::programs::run(path, &script);
 }
 
-fn ask(path: &std::path::Path, question: &str) -> String {
+pub(crate) fn ask(path: &std::path::Path, question: &str) -> String {
     let mut program = Program::start_and_ask(path, question);
     program.line()
 }

@@ -13,7 +13,7 @@ use crate::programs::Program;
 use crate::world::{World, files, sqlite};
 
 /// A world whose runs are asked to stop at their `stop_at`th event, and the phases that were seen.
-fn stopped_at(stop_at: usize) -> (World, Arc<Mutex<Vec<Phase>>>) {
+pub(crate) fn stopped_at(stop_at: usize) -> (World, Arc<Mutex<Vec<Phase>>>) {
     let (cancel, count) = (Cancel::default(), AtomicUsize::new(0));
     let phases = Arc::new(Mutex::new(Vec::new()));
     let (request, seen) = (cancel.clone(), Arc::clone(&phases));

@@ -3,6 +3,7 @@
 mod awkward;
 mod backup;
 mod content;
+mod exclude;
 mod hostile;
 mod interruption;
 mod large;

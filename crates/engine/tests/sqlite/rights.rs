@@ -8,7 +8,7 @@ use std::process::Command;
 use dbbackup::ErrorKind;
 use fs_err as fs;
 
-use crate::world::{World, beside};
+use crate::world::{World, beside, sqlite};
 
 /// What the child reports: `ok`, or the kind and text of its error.
 struct Outcome(String);
@@ -24,7 +24,7 @@ impl Outcome {
     }
 }
 
-/// Runs `task` (`backup` or `restore`) on `path` with the store in `store` as a user who owns nothing; `None` where
+/// Runs `task` (`backup`, the same without the `orders`, or `restore`) on `path` with the store in `store` as a user who owns nothing; `None` where
 /// that cannot be done.
 fn as_nobody(task: &str, path: &Path, store: &Path) -> Option<Outcome> {
     // A copy, as the build's own folder may be closed to others.
@@ -51,6 +51,7 @@ fn as_nobody(task: &str, path: &Path, store: &Path) -> Option<Outcome> {
     Some(Outcome(outcome.unwrap_or_else(|| panic!("the child said nothing: {stdout}{stderr}"))))
 }
 
+const EXCLUDE: &str = "exclude";
 const TASK: &str = "DBBACKUP_TEST_TASK";
 const DATABASE: &str = "DBBACKUP_TEST_DATABASE";
 const STORE: &str = "DBBACKUP_TEST_STORE";
@@ -62,12 +63,13 @@ fn in_the_child() {
     let (path, store) = (std::env::var_os(DATABASE).unwrap(), std::env::var_os(STORE).unwrap());
     let world = World::new();
     let name = Path::new(&store).join("a");
-    let result = if task == "backup" {
-        world.backup(&path).map(|_| {
+    let result = if task == "restore" {
+        world.restore_plain(&fs::read(&name).unwrap(), &path).map(|_| ())
+    } else {
+        let excluded = (task == EXCLUDE).then_some("orders");
+        world.backup_of(&mut sqlite(&path).excluding(excluded)).map(|_| {
             fs::write(&name, world.stored()).unwrap();
         })
-    } else {
-        world.restore_plain(&fs::read(&name).unwrap(), &path).map(|_| ())
     };
     let outcome = result.map_or_else(|error| format!("{} {error}", error.kind().info().id), |()| "ok".to_owned());
     #[allow(clippy::print_stdout)] // to the parent
@@ -108,13 +110,16 @@ fn a_database_that_may_only_be_read_is_backed_up() {
         set_mode(&shop.path, file_mode);
         set_mode(&world.path("data"), folder_mode);
         let before = fs::read(&shop.path).unwrap();
-        let Some(outcome) = as_nobody("backup", &shop.path, &world.path("store")) else { return };
-        outcome.require_ok(&case);
-        assert!(fs::read(&shop.path).unwrap() == before, "{case}");
-        assert_eq!(names(&world.path("data")), ["shop"], "{case}");
-        world.restore_plain(&fs::read(world.path("store/a")).unwrap(), world.path("copy")).unwrap();
+        for task in [EXCLUDE, "backup"] {
+            let Some(outcome) = as_nobody(task, &shop.path, &world.path("store")) else { return };
+            outcome.require_ok(&case);
+            assert!(fs::read(&shop.path).unwrap() == before, "{case}");
+            assert_eq!(names(&world.path("data")), ["shop"], "{case}");
+            world.restore_plain(&fs::read(world.path("store/a")).unwrap(), world.path(task)).unwrap();
+        }
         set_mode(&shop.path, 0o644);
-        assert_eq!(world.shop_at("copy").content(), shop.content(), "{case}");
+        assert_eq!(world.shop_at("backup").content(), shop.content(), "{case}");
+        assert_eq!(world.shop_at(EXCLUDE).content().0, 0, "{case}");
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use fs_err as fs;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::quoted;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::proof::sqlite_bytes;
 use crate::run::{Phase, Run};
@@ -58,7 +59,7 @@ fn quick_check(path: &Path, run: &Run) -> rusqlite::Result<Vec<String>> {
     let mut tables = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
     let tables: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     for table in tables {
-        match complaints(&connection, &format!("\"{}\"", table.replace('"', "\"\""))) {
+        match complaints(&connection, &quoted(&table)) {
             Ok(complaints) => found.extend(complaints.verdicts),
             Err(error) if needs_application(&error) => {}
             Err(error) => return Err(error),
@@ -112,7 +113,7 @@ fn is_verdict(line: &str) -> bool {
 
 /// Whether the error is about the question, not about the file: a function, a tokenizer, a module that only the
 /// application has. All of them are plain `SQLITE_ERROR`s, some without a text; damage has codes of its own.
-fn needs_application(error: &rusqlite::Error) -> bool {
+pub(super) fn needs_application(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code().is_none_or(|code| code == ErrorCode::Unknown)
 }
 
@@ -157,5 +158,7 @@ fn damaged(why: &str) -> Error {
         .hint("the target is as it was; take another backup")
 }
 
+/// Header bytes of a database in rollback-journal mode.
+pub(super) const ROLLBACK: [u8; 2] = [1, 1];
 /// Complaints that an error shows.
 const COMPLAINTS: usize = 5;

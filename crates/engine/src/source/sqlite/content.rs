@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 
+use super::quoted;
 use crate::manifest::Content;
 
 /// Counts the rows of every table inside the connection's open transaction, for at most `timeout`.
@@ -43,7 +44,7 @@ pub(super) fn content(connection: &Connection, timeout: Duration) -> rusqlite::R
 fn count(connection: &Connection, deadline: Instant) -> rusqlite::Result<Option<Content>> {
     let mut tables = BTreeMap::new();
     for name in table_names(connection)? {
-        let query = format!("SELECT count(*) FROM main.\"{}\"", name.replace('"', "\"\""));
+        let query = format!("SELECT count(*) FROM main.{}", quoted(&name));
         match connection.query_row(&query, [], |row| row.get::<_, i64>(0)) {
             Ok(rows) => drop(tables.insert(name, rows.unsigned_abs())),
             Err(error) if is_damage(&error) => return Err(error),

@@ -11,6 +11,7 @@ use rustix::fs::Access;
 use serde_json::{Map, json};
 
 use super::check::complete_header;
+use super::exclude::Table;
 use super::place::{Scratch, beside, folder, require_access, require_file, sweep_copies};
 use super::{Sqlite, connect, content, has_dbpage};
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -27,14 +28,15 @@ impl Source for Sqlite {
         sweep_copies(&run.tmp_dir);
         let database = Self { path, ..self.clone() };
         let mut snapshot = database.begin(run)?;
-        if snapshot.journal_mode == "wal" && has_dbpage() {
-            return Ok(Box::new(Pages::new(database, snapshot)));
-        }
-        if snapshot.journal_mode == "wal" {
+        let excluded = database.find_excluded(&snapshot.connection)?;
+        if snapshot.journal_mode == "wal" && excluded.is_empty() {
+            if has_dbpage() {
+                return Ok(Box::new(Pages::new(database, snapshot)));
+            }
             snapshot.notes.push("this build has no sqlite_dbpage: a temporary copy was taken".to_owned());
         }
         // Reading directly would hold the shared lock, and block every writer, for the whole upload.
-        let copy = database.copy(&mut snapshot, run)?;
+        let copy = database.copy(&mut snapshot, &excluded, run)?;
         Ok(Box::new(copy))
     }
 }
@@ -118,14 +120,12 @@ impl Sqlite {
         Ok(snapshot)
     }
 
-    /// Copies the database into the temporary folder, in one backup step of its transaction.
-    fn copy(&self, snapshot: &mut Snapshot, run: &Run) -> Result<Copy> {
+    /// Copies the database into the temporary folder, in one backup step of its transaction; without the rows of
+    /// `excluded`.
+    fn copy(&self, snapshot: &mut Snapshot, excluded: &[Table], run: &Run) -> Result<Copy> {
         let bytes = snapshot.bytes();
         require_room(&run.tmp_dir, bytes, Stage::Source)?;
-        let no_copy = |source| {
-            let message = format!("cannot make a temporary copy in `{}`", run.tmp_dir.display());
-            Error::from_io(source, ErrorKind::Write, message).at(Stage::Source)
-        };
+        let no_copy = |source| no_copy(run, source);
         let mut scratch = Scratch::new(&run.tmp_dir, &self.path).map_err(no_copy)?;
         if bytes > 0 {
             run.phase(Phase::Snapshot, Some(bytes))?;
@@ -142,14 +142,27 @@ impl Sqlite {
                 run.advance(Phase::Snapshot, done, Some(bytes))?;
             }
         }
-        let facts = snapshot.facts(self.content_timeout).map_err(|source| self.fail(Stage::Source, "read", source))?;
+        // Counted where they are left out, as the manifest tells of the dump.
+        let content_timeout = if excluded.is_empty() { self.content_timeout } else { Duration::ZERO };
+        let mut facts = snapshot.facts(content_timeout).map_err(|source| self.fail(Stage::Source, "read", source))?;
         snapshot.end().map_err(|source| self.fail(Stage::Source, "read", source))?;
+        self.require_still(snapshot.still_since)?;
         if bytes > 0 {
             complete_header(scratch.file(), snapshot.pages).map_err(no_copy)?;
         }
+        if !excluded.is_empty() {
+            scratch = self.without_rows_of(excluded, scratch, &mut facts, run)?;
+        }
+        let bytes = scratch.file().metadata().map_err(no_copy)?.len();
         io::Seek::rewind(scratch.file()).map_err(no_copy)?;
         Ok(Copy { scratch, bytes, facts })
     }
+}
+
+/// Says that the temporary folder, or the disk under it, has failed.
+pub(super) fn no_copy(run: &Run, source: io::Error) -> Error {
+    let message = format!("cannot make a temporary copy in `{}`", run.tmp_dir.display());
+    Error::from_io(source, ErrorKind::Write, message).at(Stage::Source)
 }
 
 /// An open read transaction.

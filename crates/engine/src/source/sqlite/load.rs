@@ -9,7 +9,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::Access;
 
-use super::check::{check, require_whole, set_journal_bytes};
+use super::check::{ROLLBACK, check, require_whole, set_journal_bytes};
 use super::place::{Scratch, beside, folder, metadata_if_there, require_access, require_file, set_aside};
 use super::{Sqlite, connect, holders, is_busy};
 use crate::archive::tar::is_tar;
@@ -310,7 +310,5 @@ fn require_magic(head: &[u8]) -> Result<()> {
         .hint("the target is as it was; check which backup you meant"))
 }
 
-/// Header bytes of a database in rollback-journal mode.
-const ROLLBACK: [u8; 2] = [1, 1];
 /// Pages written between two looks at the clock: 16 MiB at SQLite's usual page size.
 const STEP_PAGES: std::ffi::c_int = 4096;

@@ -3,6 +3,7 @@
 mod check;
 mod content;
 mod dump;
+mod exclude;
 mod holders;
 mod load;
 mod place;
@@ -23,6 +24,8 @@ use crate::run::Run;
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     path: PathBuf,
+    /// Tables whose rows stay out of a backup.
+    excluded: Vec<String>,
     /// How long to wait for a lock that somebody holds.
     lock_timeout: Duration,
     /// How long rows may be counted for the manifest.
@@ -32,7 +35,16 @@ pub struct Sqlite {
 impl Sqlite {
     /// Names the database at `path`; opens nothing. A symbolic link means the file behind it.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), lock_timeout: LOCK_TIMEOUT, content_timeout: CONTENT_TIMEOUT }
+        Self { path: path.into(), excluded: Vec::new(), lock_timeout: LOCK_TIMEOUT, content_timeout: CONTENT_TIMEOUT }
+    }
+
+    /// Leaves the rows of these tables out of a backup, which has the tables, empty. A restore takes no note of it.
+    ///
+    /// Takes temporary copies: as large as the database, and as what is left of it.
+    #[must_use]
+    pub fn excluding(mut self, tables: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.excluded.extend(tables.into_iter().map(Into::into));
+        self
     }
 
     /// Waits so long for a lock that somebody holds; 30 s without this.
@@ -111,6 +123,11 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
     connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     Ok(connection)
+}
+
+/// Returns a name as SQL has it.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
