@@ -62,7 +62,7 @@ pub enum Verb {
     Features,
     /// Write a database's pages to standard output (the Django app's child)
     #[command(hide = true)]
-    SqliteDump(ChildArgs),
+    SqliteDump(DumpArgs),
     /// Load a database's pages from standard input (the Django app's child)
     #[command(hide = true)]
     SqliteLoad(ChildArgs),
@@ -82,6 +82,10 @@ pub struct BackupArgs {
     /// Name of the database in the store [default: its key in dbbackup.toml, or the URL's last part]
     #[arg(long)]
     pub name: Option<String>,
+
+    /// Leave out the rows of this table; may be given several times
+    #[arg(long, value_name = "TABLE")]
+    pub exclude: Vec<String>,
 
     /// Compression: zstd (fast and small), gzip (opens everywhere) or none
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Compress::Zstd, hide_possible_values = true)]
@@ -205,6 +209,18 @@ pub struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
+/// The Django app's child that reads.
+#[derive(Debug, Args)]
+pub struct DumpArgs {
+    /// What both children take.
+    #[command(flatten)]
+    pub child: ChildArgs,
+
+    /// Leave out the rows of this table; may be given several times
+    #[arg(long, value_name = "TABLE")]
+    pub exclude: Vec<String>,
+}
+
 /// The Django app's child.
 #[derive(Debug, Args)]
 pub struct ChildArgs {
@@ -266,7 +282,8 @@ A URL with three slashes is relative (sqlite:///shop.sqlite3), with four absolut
 Examples:
   dbbackup backup sqlite:///shop.sqlite3 --to backups
   dbbackup backup shop blog --to nightly            names from dbbackup.toml
-  dbbackup backup shop --to nightly --compress gzip --json";
+  dbbackup backup shop --to nightly --compress gzip --json
+  dbbackup backup shop --to nightly --exclude django_session --exclude shop_log";
 
 const RESTORE_EXAMPLES: &str = "\
 The target is untouched until the whole backup was read and proven; then it changes in one step.

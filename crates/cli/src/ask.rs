@@ -1,5 +1,6 @@
 //! The one question: whether to replace what is there. The default is no.
 
+use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
@@ -101,12 +102,18 @@ fn question(target: &Path, backup: &Listed) -> String {
         }
         Err(_) => "not readable".to_owned(),
     };
-    format!(
+    let mut question = format!(
         "The database `{}` ({there})\nwill be replaced by `{}` ({}).",
         target.display(),
         backup.name,
         provenance(backup),
-    )
+    );
+    let excluded = backup.manifest.dbbackup.as_ref().map_or([].as_slice(), |record| &record.excluded);
+    if !excluded.is_empty() {
+        let tables: Vec<String> = excluded.iter().map(|table| format!("`{table}`")).collect();
+        let _ = write!(question, "\nIt was made without the rows of {}: they will be empty.", tables.join(", "));
+    }
+    question
 }
 
 /// `2.00 MiB, made 5 minutes ago on web-1`

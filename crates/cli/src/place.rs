@@ -20,21 +20,20 @@ pub(crate) struct Database {
     pub(crate) alias: String,
     /// The file.
     pub(crate) path: PathBuf,
+    /// Tables whose rows stay out of a backup.
+    pub(crate) exclude: Vec<String>,
 }
 
 impl Database {
     /// Resolves a name of `dbbackup.toml` or a URL.
     pub(crate) fn resolve(typed: &str, config: &Config) -> Result<Self> {
         if let Some(entry) = config.databases.get(typed) {
-            if !entry.exclude.is_empty() {
-                return Err(Error::new(ErrorKind::Unsupported, format!("cannot exclude tables of `{typed}`"))
-                    .hint("this version backs up SQLite databases whole; remove `exclude`"));
-            }
             if entry.password_file.is_some() {
                 return Err(Error::new(ErrorKind::Config, format!("cannot use `password_file` for `{typed}`"))
                     .hint("a SQLite database has no password"));
             }
-            return Ok(Self { alias: typed.to_owned(), path: config.folder.join(sqlite_path(&entry.url)?) });
+            let path = config.folder.join(sqlite_path(&entry.url)?);
+            return Ok(Self { alias: typed.to_owned(), path, exclude: entry.exclude.clone() });
         }
         if !typed.contains("://") {
             let known = nearest(typed, config.databases.keys().map(String::as_str));
@@ -49,12 +48,13 @@ impl Database {
         }
         let path = sqlite_path(typed)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Ok(Self { alias: stem(&name).to_owned(), path })
+        Ok(Self { alias: stem(&name).to_owned(), path, exclude: Vec::new() })
     }
 
     /// Returns the engine's source and target for it.
     pub(crate) fn sqlite(&self, work: &WorkArgs) -> Sqlite {
-        Sqlite::new(&self.path).with_lock_timeout(Duration::from_secs(work.lock_timeout.into()))
+        let lock_timeout = Duration::from_secs(work.lock_timeout.into());
+        Sqlite::new(&self.path).with_lock_timeout(lock_timeout).excluding(&self.exclude)
     }
 
     /// Returns the database's own name: the file without folder and ending.

@@ -50,7 +50,9 @@ impl BackupArgs {
         }
         let mut databases = Vec::new();
         for typed in &self.databases {
-            databases.push(Database::resolve(typed, config)?);
+            let mut database = Database::resolve(typed, config)?;
+            database.exclude.extend_from_slice(&self.exclude);
+            databases.push(database);
         }
         if databases.len() > 1 {
             if self.name.is_some() || self.output.is_some() {

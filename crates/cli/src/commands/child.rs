@@ -10,11 +10,14 @@ use dbbackup::{Cancel, Event, Progress, Result, Run};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::run as surroundings;
-use crate::args::ChildArgs;
+use crate::args::{ChildArgs, DumpArgs};
 use crate::exit_code;
 
-pub(crate) fn dump(verb: &ChildArgs, cancel: &Cancel) -> u8 {
-    status(verb, cancel, |sqlite, run| serve_dump(sqlite, io::stdout().lock(), io::stderr(), run))
+pub(crate) fn dump(verb: &DumpArgs, cancel: &Cancel) -> u8 {
+    status(&verb.child, cancel, |sqlite, run| {
+        let mut sqlite = sqlite.clone().excluding(&verb.exclude);
+        serve_dump(&mut sqlite, io::stdout().lock(), io::stderr(), run)
+    })
 }
 
 pub(crate) fn load(verb: &ChildArgs, cancel: &Cancel) -> u8 {

@@ -41,6 +41,7 @@ complete -c dbbackup -n "__fish_dbbackup_needs_command" -f -a "sqlite-dump" -d '
 complete -c dbbackup -n "__fish_dbbackup_needs_command" -f -a "sqlite-load" -d 'Load a database\'s pages from standard input (the Django app\'s child)'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l to -d 'Store: a folder, or a name in dbbackup.toml' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l name -d 'Name of the database in the store [default: its key in dbbackup.toml, or the URL\'s last part]' -r
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l exclude -d 'Leave out the rows of this table; may be given several times' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l compress -d 'Compression: zstd (fast and small), gzip (opens everywhere) or none' -r -f -a "zstd\t'Fast and small'
 gzip\t'For tools that know nothing else'
 none\t'Not at all'"
@@ -124,6 +125,7 @@ complete -c dbbackup -n "__fish_dbbackup_using_subcommand features" -s q -l quie
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand features" -s h -l help -d 'Print help'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand sqlite-dump" -l lock-timeout -d 'Seconds to wait for a lock that somebody holds' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand sqlite-dump" -l tmp-dir -d 'Folder for a temporary copy, where one cannot be avoided [default: the system\'s]' -r -F
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand sqlite-dump" -l exclude -d 'Leave out the rows of this table; may be given several times' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand sqlite-dump" -l config -d 'Names and retention [default: $DBBACKUP_CONFIG, else ./dbbackup.toml, else $XDG_CONFIG_HOME/dbbackup/dbbackup.toml]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand sqlite-dump" -l json -d 'Print one JSON object on stdout, and progress as JSON lines on stderr'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand sqlite-dump" -s q -l quiet -d 'Print errors only'
