@@ -27,8 +27,8 @@ from dbbackup.exceptions import (
     RefusedError,
     StorageError,
 )
-from tests.project import texts
 from tests.media_storages import InPlace, ObjectStore, Overwriting, Pieces
+from tests.project import texts
 
 MIB = 1024 * 1024
 FILES = {

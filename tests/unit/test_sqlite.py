@@ -7,7 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from dbbackup.db.base import CONNECTOR_MAPPING, get_connector, same_format
-from dbbackup.db.sqlite import SqliteBackupConnector, database_path, interpreter
+from dbbackup.db.sqlite import SqliteBackupConnector, database_path, interpreter, is_in_memory
 from dbbackup.exceptions import ConfigurationError, UnsupportedError
 
 
@@ -28,12 +28,40 @@ def test_a_name_is_a_path_or_a_uri(name: str | Path, path: str) -> None:
     assert database_path(name, "default") == Path(path)
 
 
-@pytest.mark.parametrize(
-    "name", [":memory:", "file::memory:", "file::memory:?cache=shared", "file:x?mode=memory", "file:x?vfs=y"]
-)
-def test_databases_without_a_file_are_not_supported_yet(name: str) -> None:
-    with pytest.raises(UnsupportedError, match=r"database `second`: .* not supported yet"):
+MEMORY = [":memory:", "file::memory:", "file::memory:?cache=shared", "file:x?mode=memory&cache=shared"]
+
+
+@pytest.mark.parametrize("name", MEMORY)
+def test_databases_in_memory_have_no_file(name: str) -> None:
+    assert is_in_memory(name)
+    with pytest.raises(UnsupportedError, match="the database `second` has no file: it lives in memory"):
         database_path(name, "second")
+
+
+@pytest.mark.parametrize(
+    "name", ["memory", "file:memory.db", "/x/:memory:", "file:x?mode=rwc", Path("m"), None]
+)
+def test_other_databases_are_not_in_memory(name: object) -> None:
+    assert not is_in_memory(name)
+
+
+def test_a_vfs_is_not_supported_yet() -> None:
+    with pytest.raises(UnsupportedError, match=r"database `second`: .* not supported yet"):
+        database_path("file:x?vfs=y", "second")
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [*zip(MEMORY, [":memory:", ":memory:", ":memory:", "x"], strict=True), ("/a/b.c.d", "b")],
+)
+def test_a_database_has_a_name_of_its_own(database: Path, name: str, stem: str, settings: Settings) -> None:
+    settings.DBBACKUP_CONNECTORS = {"default": {"NAME": name}}
+    assert get_connector("default").database == stem
+
+
+def test_a_target_in_memory_is_called_that(database: Path, settings: Settings) -> None:
+    settings.DBBACKUP_CONNECTORS = {"default": {"NAME": ":memory:"}}
+    assert get_connector("default").describe_target().endswith("`:memory:` (in memory)")
 
 
 @pytest.mark.parametrize("name", ["", None, "file:", "file:?mode=rw"])
@@ -67,27 +95,38 @@ def test_every_engine_of_the_table_has_the_sqlite_connector(database: Path) -> N
     connector = get_connector("default")
     assert isinstance(connector, SqliteBackupConnector)
     assert connector.dotted_path in CONNECTOR_MAPPING.values()
-    assert (connector.extension, connector.database, connector.target) == ("sqlite3", "default", database)
+    assert (connector.extension, connector.database, connector.path) == ("sqlite3", "default", database)
 
 
 def test_options_of_the_connector_go_over_the_database(database: Path, settings: Settings) -> None:
     options = {"EXTENSION": "db", "NAME": "/srv/shop.v2.db"}
     settings.DBBACKUP_CONNECTORS = {"default": options}
     connector = get_connector("default")
-    assert (connector.extension, connector.database, connector.target) == (
+    assert isinstance(connector, SqliteBackupConnector)
+    assert (connector.extension, connector.database, connector.path) == (
         "db",
         "shop",
         Path("/srv/shop.v2.db"),
     )
 
 
-@pytest.mark.parametrize("options", [{"EXCLUDE": ["x"]}, {"CONNECTOR": "dbbackup.db.sqlite.SqliteConnector"}])
-def test_other_connectors_and_options_are_not_supported_yet(
-    database: Path, settings: Settings, options: dict[str, object]
+def test_excluded_tables_are_arguments_of_the_tool(database: Path, settings: Settings) -> None:
+    settings.DBBACKUP_CONNECTORS = {"default": {"EXCLUDE": ["a b", "-c"]}}
+    connector = get_connector("default")
+    assert isinstance(connector, SqliteBackupConnector)
+    assert connector.exclude == ["a b", "-c"]
+    assert "--exclude=a b" in connector.dump_arguments()
+    assert "--exclude=-c" in connector.dump_arguments()
+
+
+@pytest.mark.parametrize(("name", "extension"), [("SqliteConnector", "dump"), ("SqliteCPConnector", "dump")])
+def test_connectors_of_the_predecessor_have_their_paths(
+    database: Path, settings: Settings, name: str, extension: str
 ) -> None:
-    settings.DBBACKUP_CONNECTORS = {"default": options}
-    with pytest.raises(UnsupportedError, match="is not supported yet"):
-        get_connector("default")
+    path = f"dbbackup.db.sqlite.{name}"
+    settings.DBBACKUP_CONNECTORS = {"default": {"CONNECTOR": path}}
+    connector = get_connector("default")
+    assert (connector.dotted_path, connector.extension) == (path, extension)
 
 
 def test_an_unknown_alias_is_an_error_that_lists_the_known(database: Path) -> None:
