@@ -32,7 +32,7 @@ Became = Literal["new", "replaced", "same", "kept"]
 
 
 class MediaLoad:
-    """Restores the files of a tar stream into a storage.
+    """Restores the files of a tar stream into a storage: the engine's `Loader`.
 
     A storage has no commit, so a backup is proven by `rehearse` before it is restored by `load`. Both go
     through all of it, to its proven end, and decide alike. Each file is whole or as it was, as far as the
@@ -58,7 +58,7 @@ class MediaLoad:
     """
 
     needs_proof = True
-    """The engine has the backup rehearsed first."""
+    """Files change before the stream has come to its end."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class MediaLoad:
                 hint="--only names a file or a folder of the backup; leave it out for all",
             )
 
-    def load(self, file: Input) -> dict[str, Any]:
+    def load(self, file: Input, /) -> dict[str, Any]:
         """Restore the files; return what was done, with the keys of the engine's `LoadFacts`.
 
         Raises:
@@ -95,7 +95,7 @@ class MediaLoad:
         """
         return _Pass(self, writes=True).run(file)
 
-    def rehearse(self, file: Input) -> dict[str, Any]:
+    def rehearse(self, file: Input, /) -> dict[str, Any]:
         """Change nothing; return what `load` would do, or raise what it would."""
         return _Pass(self, writes=False).run(file)
 

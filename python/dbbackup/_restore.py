@@ -55,7 +55,7 @@ class RestorePlan:
     def question(self) -> str:
         """Return what the user has to know before it happens, in lines; without the question mark."""
         lines = [
-            f"The database `{self.alias}` will be replaced, with everything in it:",
+            f"{self.connector.describe_restore()}:",
             f"  target: {self.connector.describe_target()}",
             f"  backup: {self.chosen.describe(self.time_zone)}",
             *(f"  {line}" for line in _rows(self.chosen.backup.manifest)),

@@ -112,6 +112,10 @@ class BaseDBConnector:
         """Return what a restore would replace, in words: where it is, its size, its age; where that is known."""
         return f"{self.engine}, `{self.settings['NAME']}`"
 
+    def describe_restore(self) -> str:
+        """Return what a restore does, in words for the question before it."""
+        return f"The database `{self.database_name}` will be replaced, with everything in it"
+
     def facts(self) -> dict[str, Any]:
         """Return what the last dump learned, as a manifest has it."""
         return {"content": self.content, "excluded": list(self.exclude), "notes": self.notes}
@@ -147,6 +151,16 @@ class BaseDBConnector:
         return StreamedFile(
             source, name=f"{self.database_name}.{self.extension}", tmp_dir=get_settings().tmp_dir
         )
+
+
+class RowsConnector(BaseDBConnector):
+    """A connector whose restores put rows into tables that are there; those that a backup lacks stay."""
+
+    def describe_restore(self) -> str:
+        """Return what a restore does, which is another thing with ``--exact``."""
+        if self.exact:
+            return f"Tables of the database `{self.database_name}` will be replaced, with all their rows"
+        return f"Rows of the database `{self.database_name}` will be replaced; those that the backup does not have stay"
 
 
 class ConnectorLoader:

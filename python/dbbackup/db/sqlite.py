@@ -23,7 +23,7 @@ from dbbackup.db._sqlite_connection import LOCK_TIMEOUT_SECONDS
 from dbbackup.db._sqlite_load import load
 from dbbackup.db._sqlite_memory import MemoryDump, restore
 from dbbackup.db._sqlite_text import TextDump, text_file
-from dbbackup.db.base import BaseDBConnector, restores_whole_or_not_at_all
+from dbbackup.db.base import BaseDBConnector, RowsConnector, restores_whole_or_not_at_all
 from dbbackup.exceptions import ConfigurationError, SourceError, UnsupportedError
 
 
@@ -107,7 +107,7 @@ class SqliteCPConnector(SqliteBackupConnector):
     extension = "dump"
 
 
-class SqliteConnector(_SqliteConnector):
+class SqliteConnector(_SqliteConnector, RowsConnector):
     """A SQLite database as SQL text, which ``sqlite3`` and django-dbbackup can run too.
 
     Its restores replace the rows that the backup has (see :func:`dbbackup.db._sqlite_load.load`).

@@ -39,6 +39,24 @@ fn the_last_of_two_wins_whatever_is_there() {
     }
 }
 
+/// The header field of 100 bytes cuts such a path behind a slash, which makes a folder only in V7's format.
+#[test]
+fn a_file_whose_path_is_cut_behind_a_slash_is_no_folder() {
+    for length in 97..103 {
+        let world = World::new();
+        let path = format!("{}/{}", "a".repeat(length), "b".repeat(200));
+        world.write(&path, b"content");
+        world.backup().unwrap();
+        world.restore("other").unwrap();
+        assert_eq!(fs::read(world.path("other").join(&path)).unwrap(), b"content", "{length}");
+    }
+    let world = World::new();
+    let path = format!("{}/{}", "a".repeat(89), "b".repeat(200));
+    world.keep(&Archive::default().long(&path, b"content").end());
+    world.restore("other").unwrap();
+    assert_eq!(fs::read(world.path("other").join(&path)).unwrap(), b"content");
+}
+
 #[test]
 fn a_real_folder_is_never_left_out_for_a_link_to_it() {
     let world = World::new();

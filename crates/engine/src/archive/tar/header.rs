@@ -174,8 +174,6 @@ impl Block {
         let fields = self.header.as_old();
         let path = self.path();
         let kind = match self.kind {
-            // In V7's format, which knows no folders, a slash makes one.
-            EntryType::Regular if path.ends_with(b"/") => Kind::Folder,
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => Kind::File,
             EntryType::Directory => Kind::Folder,
             EntryType::Link | EntryType::Symlink => Kind::Link,

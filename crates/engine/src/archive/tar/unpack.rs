@@ -129,6 +129,11 @@ impl<R: Read> Unpack<R> {
             }
         }
         member.path = sparse_name.unwrap_or(member.path);
+        // In V7's format, which knows no folders, a slash makes one: at the end of the whole path, not at the byte
+        // where a header field had to cut it.
+        if block.kind == EntryType::Regular && member.path.ends_with(b"/") {
+            member.kind = Kind::Folder;
+        }
         if block.kind == EntryType::Link {
             stored_bytes = 0;
         }
