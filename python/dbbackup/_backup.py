@@ -37,7 +37,7 @@ class BackupRequest:
     def connector(self, alias: str) -> BaseDBConnector:
         """Return the connector of the database `alias`, with what the options ask for."""
         connector: Any = get_connector(alias)
-        connector.exclude = [*connector.exclude, *self.exclude]
+        connector.exclude = list(dict.fromkeys([*connector.exclude, *self.exclude]))
         if self.schemas and hasattr(connector, "schemas"):
             connector.schemas = list(self.schemas)
         return cast("BaseDBConnector", connector)

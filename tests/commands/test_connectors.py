@@ -4,12 +4,13 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from tests.conftest import Call
 from tests.project import Project, fill, rows
@@ -21,6 +22,13 @@ CONNECTORS = {
     "SqliteCPConnector": ("dump", b"SQLite format 3\0"),
     "SqliteConnector": ("dump", b"CREATE TABLE"),
 }
+
+
+@pytest.fixture(autouse=True)
+def databases_may_be_used(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let Django open the databases, which each test brings itself."""
+    with django_db_blocker.unblock():
+        yield
 
 
 def use(settings: Settings, connector: str, **options: object) -> None:
@@ -98,7 +106,7 @@ def test_text_keeps_other_rows_unless_it_is_to_be_exact(
         connection.execute("INSERT INTO item VALUES (7, 'later')")
     out = call("dbrestore", "--noinput", "-d", "default")
     assert rows(database) == [*before, (7, "later")]
-    assert "1 row" in out
+    assert "rows that are not in the backup stayed: `item` (1)" in out
     call("dbrestore", "--noinput", "-d", "default", "--exact")
     assert rows(database) == before
 
