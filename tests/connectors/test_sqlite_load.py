@@ -98,7 +98,7 @@ def test_a_table_without_a_key_is_emptied_first_and_that_is_said(database: Path)
     run(database, "CREATE TABLE t (a, b); INSERT INTO t VALUES (1, 1), (2, 2); CREATE INDEX i ON t (a)")
     notes = restore("CREATE TABLE t (a, b); INSERT INTO t VALUES (1, 1), (1, 1)")
     assert rows(database, "SELECT * FROM t") == [(1, 1), (1, 1)]
-    assert notes == ["`t` had rows that no key tells apart (2): it was emptied first"]
+    assert notes == ["tables whose rows no key tells apart were emptied first: `t` (2)"]
     assert restore("CREATE TABLE new (a); INSERT INTO new VALUES (1)") == []
 
 
@@ -111,7 +111,7 @@ def test_rows_with_a_key_of_null_are_not_there_twice(database: Path, key: str) -
     for _ in range(2):
         notes = restore(text)
         assert rows(database, "SELECT count(*) FROM t") == [(3,)]
-        assert notes == ["`t` had rows that no key tells apart (2): they were deleted first"]
+        assert notes == ["rows that no key tells apart were deleted first: `t` (2)"]
 
 
 @pytest.mark.parametrize(
@@ -160,9 +160,19 @@ def test_columns_may_stand_in_another_order(database: Path) -> None:
     assert rows(database, "SELECT id, b, c, d FROM t") == [(1, "b", "c", "bc"), (9, "x", "y", "xy")]
 
 
-@pytest.mark.parametrize(
-    "others", ["id INTEGER PRIMARY KEY", "id INTEGER PRIMARY KEY, name, x", "id, name AS (id)"]
-)
+OTHERS = [
+    "id INTEGER PRIMARY KEY",
+    "id INTEGER PRIMARY KEY, name TEXT, x",
+    "id INTEGER, name TEXT AS (id)",
+    "id INTEGER PRIMARY KEY, name",
+    "id INTEGER PRIMARY KEY, name INTEGER",
+    "id INTEGER PRIMARY KEY, name FLOAT",
+    "id INTEGER PRIMARY KEY, name BLOB",
+    "id REAL, name TEXT",
+]
+
+
+@pytest.mark.parametrize("others", OTHERS)
 def test_a_table_with_other_columns_is_an_error_with_both_lists(database: Path, others: str) -> None:
     run(database, f"CREATE TABLE item ({others}); INSERT INTO item (id) VALUES (7)")
     with unchanged(database), pytest.raises(RestoreError) as caught:
@@ -171,10 +181,19 @@ def test_a_table_with_other_columns_is_an_error_with_both_lists(database: Path, 
     assert text.startswith(
         "cannot restore statement 3 of the backup, `CREATE TABLE item (id INTEGER PRIMARY KEY"
     )
-    assert "its columns are (id, name), and here they are (id" in text
+    assert "its columns are (id INTEGER, name TEXT), and here they are (id " in text
     assert caught.value.hint == "an exact restore makes the table anew, as the backup has it"
     restore(f"{ITEMS}; INSERT INTO item VALUES (1, 'a')", exact=True)
     assert rows(database, "SELECT * FROM item") == [(1, "a")]
+
+
+@pytest.mark.parametrize(
+    "alike", ["id BIGINT UNSIGNED PRIMARY KEY, name varchar(20) UNIQUE", "name CLOB, id bool"]
+)
+def test_columns_that_keep_the_same_values_are_the_same(database: Path, alike: str) -> None:
+    run(database, f"CREATE TABLE item ({alike})")
+    restore(f"{ITEMS}; INSERT INTO item VALUES (1, '007')")
+    assert rows(database, "SELECT id, name FROM item") == [(1, "007")]
 
 
 def test_a_definition_that_differs_in_more_than_layout_is_the_backups_in_an_exact_restore(

@@ -14,6 +14,7 @@ from pytest_django import Settings
 from dbbackup.db import _sqlite_connection
 from dbbackup.db.sqlite import SqliteBackupConnector, SqliteCPConnector
 from dbbackup.exceptions import BusyError, ConfigurationError, CorruptBackupError, RefusedError
+from tests.conftest import Call
 from tests.connectors.zoo import content, make_zoo
 
 SHARED = "file:zoo?mode=memory&cache=shared"
@@ -198,3 +199,10 @@ def test_a_reader_of_the_same_memory_is_waited_for_and_then_an_error(
         assert memory.cursor().execute("SELECT count(*) FROM items").fetchone() == (0,)
         SqliteBackupConnector("default").restore_dump(io.BytesIO(pages))
         assert reader.execute("SELECT count(*) FROM items").fetchone() == (50,)
+
+
+def test_the_commands_back_up_and_restore_it(call: Call, memory: Any, zoo: Path, tmp_path: Path) -> None:
+    call("dbbackup", "-z")
+    memory.cursor().execute("DELETE FROM items")
+    call("dbrestore", database="default", interactive=False)
+    assert content(saved(memory, tmp_path / "now.sqlite3")) == content(zoo)

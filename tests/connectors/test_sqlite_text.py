@@ -22,6 +22,7 @@ from dbbackup.db._sqlite_literals import real
 from dbbackup.db.sqlite import SqliteConnector
 from dbbackup.exceptions import ConfigurationError, SourceError
 from tests.connectors.zoo import TEXTS, content, make_zoo
+from tests.project import Project
 
 MIB = 1024 * 1024
 ROOT = Path(__file__).parents[2]
@@ -63,6 +64,24 @@ def test_everything_comes_back_as_it_was(database: Path, wal: bool, exact: bool)
     restored(text, "default", exact=exact)
     assert content(database) == expected
     assert dumped() == dumped("second") == text
+
+
+@pytest.mark.parametrize("name", ["SqliteConnector", "SqliteCPConnector", "SqliteBackupConnector"])
+def test_the_commands_back_up_and_restore_with_it(tmp_path: Path, name: str) -> None:
+    options = {"default": {"CONNECTOR": f"dbbackup.db.sqlite.{name}"}}
+    project = Project(tmp_path / "project", extra=f"DBBACKUP_CONNECTORS = {options!r}\n")
+    make_zoo(project.database)
+    expected = content(project.database)
+    project.ok("dbbackup", "-z")
+    run(
+        project.database,
+        "DELETE FROM numbers; DROP TABLE search; INSERT INTO nullable_key VALUES ('mine', 1)",
+    )
+    said = project.ok("dbrestore", "--noinput")
+    if name == "SqliteConnector":
+        assert "note: rows that are not in the backup stayed: `nullable_key` (1)" in said
+        project.ok("dbrestore", "--noinput", "--exact")
+    assert content(project.database) == expected
 
 
 def test_the_dump_knows_how_many_rows_each_table_has(database: Path) -> None:

@@ -32,11 +32,22 @@ class Column(NamedTuple):
     """A column of a table."""
 
     name: str
+    type: str
+    """As it is declared; may be empty."""
     is_not_null: bool
     default: str | None
     key_place: int
     """Its place in the primary key, from 1; 0: it is not in it."""
     is_generated: bool
+
+    @property
+    def affinity(self) -> str:
+        """What becomes of values in it: ``TEXT``, ``BLOB`` (nothing), ``REAL`` or ``NUMERIC``, by SQLite's rules."""
+        declared = self.type.upper()
+        for affinity, words in _AFFINITIES.items():
+            if any(word in declared for word in words):
+                return affinity
+        return "NUMERIC" if declared else "BLOB"
 
 
 class Key(NamedTuple):
@@ -71,8 +82,8 @@ def columns(connection: sqlite3.Connection, table: str) -> list[Column]:
     """Return the columns of `table`, generated ones included."""
     rows = connection.execute(f"PRAGMA table_xinfo({quoted(table)})").fetchall()
     return [
-        Column(name, bool(not_null), default, place, hidden in (2, 3))
-        for _, name, _, not_null, default, place, hidden in rows
+        Column(name, declared, bool(not_null), default, place, hidden in (2, 3))
+        for _, name, declared, not_null, default, place, hidden in rows
     ]
 
 
@@ -142,6 +153,14 @@ def excluded_tables(schema: list[Item], exclude: list[str], alias: str) -> set[s
         excluded |= {fold(name), *(map(fold, shadows(item.sql)) if item.is_virtual else ())}
     return excluded
 
+
+_AFFINITIES = {
+    "NUMERIC": ("INT",),
+    "TEXT": ("CHAR", "CLOB", "TEXT"),
+    "BLOB": ("BLOB",),
+    "REAL": ("REAL", "FLOA", "DOUB"),
+}
+"""In the order in which they are looked for (sqlite.org/datatype3.html, 3.1). The rest is ``NUMERIC``."""
 
 _MODULE = re.compile(r"\s+USING\s+[\"'`\[]?(\w+)", re.IGNORECASE)
 _FTS = ("content", "segments", "segdir", "docsize", "stat")

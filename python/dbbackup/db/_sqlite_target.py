@@ -12,7 +12,7 @@ from dbbackup.db._sqlite_schema import Column, Item, columns, item, items, keys,
 from dbbackup.db._statements import Head, essence, fold, head_of, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
 SHOWN_NAMES = 5
 """How many tables a note names."""
@@ -67,6 +67,12 @@ class Target:
         self._old_shadows: dict[str, Item] = {}
         """The same, of what was there before and still is."""
         self._dropped: dict[str, Item] = {}
+        self._replaced: list[str] = []
+        """Virtual tables that were there before."""
+        self._emptied: dict[str, int] = {}
+        """Table → rows that it had."""
+        self._thinned: dict[str, int] = {}
+        """Table → its rows that no key told apart."""
         scratch.execute("CREATE TABLE first (id INTEGER PRIMARY KEY AUTOINCREMENT)")
         scratch.execute("DROP TABLE first")  # `sqlite_sequence` stays, for rows of it
 
@@ -134,7 +140,7 @@ class Target:
                 raise _other_kind(here, "virtual table")
             self._drop_virtual(here)
         if self._dropped.pop(fold(head.name), None):
-            self.notes.append(f"the virtual table `{head.name}` was replaced as a whole")
+            self._replaced.append(head.name)
         # After a VACUUM, `.dump` writes the shadow tables before the virtual one.
         early = [self._tables[fold(name)].name for name in shadows(sql) if fold(name) in self._tables]
         for name in early:
@@ -182,8 +188,12 @@ class Target:
             if item(self.connection, trigger.name, trigger=True) is None:
                 self.connection.execute(trigger.sql)
         self._set_sequences()
-        self._count_kept()
-        self._check_foreign_keys()
+        if not self._exact:
+            self._note("virtual tables were replaced as a whole", dict.fromkeys(self._replaced))
+            self._note("tables whose rows no key tells apart were emptied first", self._emptied)
+            self._note("rows that no key tells apart were deleted first", self._thinned)
+            self._note("rows that are not in the backup stayed", self._count_kept())
+        self._note("rows refer to others that do not exist", self._count_missing())
 
     def _meet(self, table: Table, here: Item, sql: str) -> None:
         if here.type != "table" or here.is_virtual:
@@ -206,9 +216,8 @@ class Target:
         if condition is None:
             return
         deleted = self.connection.execute(f"DELETE FROM {quoted(table.name)} WHERE {condition}").rowcount  # noqa: S608
-        if deleted and not self._exact:
-            what = "it was emptied first" if condition == "1" else "they were deleted first"
-            self.notes.append(f"`{table.name}` had rows that no key tells apart ({deleted}): {what}")
+        if deleted:
+            (self._emptied if condition == "1" else self._thinned)[table.name] = deleted
 
     def _drop_virtual(self, virtual: Item) -> None:
         self.connection.execute(f"DROP TABLE {quoted(virtual.name)}")
@@ -241,17 +250,22 @@ class Target:
             self.connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
             self.connection.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (name, last))
 
-    def _count_kept(self) -> None:
-        kept: Counter[str] = Counter()
+    def _note(self, what: str, tables: Mapping[str, int | None]) -> None:
+        shown = [f"`{name}`" + (f" ({count})" if count else "") for name, count in tables.items()]
+        if shown:
+            more = f" and {len(shown) - SHOWN_NAMES} more" if len(shown) > SHOWN_NAMES else ""
+            self.notes.append(f"{what}: {', '.join(shown[:SHOWN_NAMES])}{more}")
+
+    def _count_kept(self) -> dict[str, int]:
+        kept = {}
         for table in self._tables.values():
             if not table.is_merged:
                 continue
             self._require_same_rules(table)
             (count,) = self.connection.execute(f"SELECT count(*) FROM {quoted(table.name)}").fetchone()  # noqa: S608
-            kept[table.name] = count - table.rows
-        if kept.total():
-            named = _named((f"`{name}`", count) for name, count in kept.items() if count)
-            self.notes.append(f"rows that are not in the backup stayed: {named}")
+            if count > table.rows:
+                kept[table.name] = count - table.rows
+        return kept
 
     def _require_same_rules(self, table: Table) -> None:
         """Raise `MismatchError` where a rule of the database's table can have cost a row of the backup."""
@@ -277,16 +291,14 @@ class Target:
                 )
                 raise MismatchError(message, _EXACT)
 
-    def _check_foreign_keys(self) -> None:
-        missing: Counter[tuple[str, str]] = Counter()
+    def _count_missing(self) -> Counter[str]:
+        missing: Counter[str] = Counter()
         try:
             for child, _, parent, _ in self.connection.execute("PRAGMA foreign_key_check"):
-                missing[child, parent] += 1
+                missing[f"{child}` to `{parent}"] += 1
         except sqlite3.OperationalError as error:
             self.notes.append(f"foreign keys could not be checked: {error}")
-        if missing:
-            named = _named((f"`{child}` to `{parent}`", count) for (child, parent), count in missing.items())
-            self.notes.append(f"rows refer to others that do not exist: {named}")
+        return missing
 
 
 _EXACT = "an exact restore makes the table anew, as the backup has it"
@@ -297,18 +309,13 @@ def _other_kind(here: Item, kind: str) -> MismatchError:
     return MismatchError(f"`{here.name}` is a {mine} here, and a {kind} in the backup")
 
 
-def _shape(found: list[Column]) -> set[tuple[str, bool]]:
-    return {(fold(column.name), column.is_generated) for column in found}
+def _shape(found: list[Column]) -> set[tuple[str, str, bool]]:
+    return {(fold(column.name), column.affinity, column.is_generated) for column in found}
 
 
 def _listing(found: list[Column]) -> str:
-    return "(" + ", ".join(column.name + " generated" * column.is_generated for column in found) + ")"
-
-
-def _named(counts: Iterable[tuple[str, int]]) -> str:
-    all_names = [f"{name} ({count})" for name, count in counts]
-    more = f" and {len(all_names) - SHOWN_NAMES} more" if len(all_names) > SHOWN_NAMES else ""
-    return ", ".join(all_names[:SHOWN_NAMES]) + more
+    names = (f"{column.name} {column.type}".strip() + " generated" * column.is_generated for column in found)
+    return f"({', '.join(names)})"
 
 
 def _aside(name: str) -> str:
