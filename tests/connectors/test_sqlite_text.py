@@ -19,8 +19,9 @@ from django.db import connections, transaction
 from pytest_django import Settings
 
 from dbbackup.db._sqlite_literals import real
+from dbbackup.db._sqlite_text import TextDump
 from dbbackup.db.sqlite import SqliteConnector
-from dbbackup.exceptions import ConfigurationError, SourceError
+from dbbackup.exceptions import ConfigurationError, DumpError, SourceError
 from tests.connectors.zoo import TEXTS, content, make_zoo
 from tests.project import Project
 
@@ -224,6 +225,43 @@ def test_a_dump_may_be_read_and_closed_in_other_threads(wal_zoo: Path) -> None:
     thread.start()
     thread.join()
     assert b"".join(found) == expected
+
+
+def test_a_dump_that_is_closed_while_it_is_read_is_no_whole_one(database: Path) -> None:
+    run(database, "PRAGMA journal_mode = WAL; CREATE TABLE t (v)")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.executemany("INSERT INTO t VALUES (?)", ((f"row {number}",) for number in range(300_000)))
+    dump = TextDump(SqliteConnector("default"))
+    ends: list[object] = []
+
+    def read() -> None:
+        try:
+            while dump.read(100_000):
+                pass
+            ends.append("whole")
+        except DumpError as error:
+            ends.append(error)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    dump.close()
+    thread.join()
+    assert [type(end) for end in ends] == [DumpError]
+
+
+@pytest.mark.parametrize("wal", [False, True])
+def test_a_table_that_cannot_be_read_is_named_and_never_the_end(database: Path, wal: bool) -> None:
+    make_zoo(database, wal=wal)
+    (page,) = rows(database, "SELECT rootpage FROM sqlite_master WHERE name = 'numbers'")[0]
+    with database.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    connector = SqliteConnector("default")
+    with closing(connector.create_dump()) as dump:
+        for _ in range(2):
+            with pytest.raises(DumpError, match=r"cannot dump (the table `numbers` of )?`default`: "):
+                dump.read()
+    assert connector.content is None
 
 
 def test_inside_a_transaction_the_dump_has_what_that_sees_and_leaves_it_alone(wal_zoo: Path) -> None:
