@@ -127,7 +127,7 @@ def test_a_mail_holds_neither_settings_nor_arguments(call: Call, settings: Setti
     with pytest.raises(CommandError):
         call("dbrestore", "--noinput", "-d", "default", "-i", "none", "-p", "canary-passphrase")
     (message,) = mail.outbox
-    assert "canary" not in message.subject + message.body
+    assert "canary" not in f"{message.subject}{message.body}"
 
 
 def test_the_projects_handlers_stay_and_are_told(call: Call, caplog: pytest.LogCaptureFixture) -> None:

@@ -113,7 +113,7 @@ def test_only_storages_known_to_commit_atomically_are_trusted_to(storage: object
 def test_an_override_of_save_is_not_trusted(settings: Settings) -> None:
     class Own(habits.Memory):
         def _save(self, name: str, content: Any) -> str:
-            return str(super()._save(name, content))
+            return str(super()._save(name, content))  # type: ignore[misc]
 
     class OwnSave(habits.Memory):
         def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:

@@ -213,7 +213,7 @@ def test_an_exception_is_mailed_once_without_values_and_goes_on(
     with pytest.raises(ZeroDivisionError):
         fails(ZeroDivisionError("by\r\nzero"))
     (mail,) = mailoutbox
-    assert re.fullmatch(r"\[dbbackup\] fails failed on .+: by", mail.subject)
+    assert re.fullmatch(r"\[dbbackup\] fails failed on .+: by", str(mail.subject))
     assert "Traceback" in mail.body
     assert "in fails" in mail.body
     assert "canary" not in mail.body

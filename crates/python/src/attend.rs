@@ -43,7 +43,7 @@ pub(crate) fn attend<T: Send>(
 
 /// Returns the run that this thread is in, or one of its own.
 pub(crate) fn current_run() -> Run {
-    CURRENT.with_borrow(|current| current.clone()).unwrap_or_else(|| Attendant::start(None).1)
+    CURRENT.with_borrow(Clone::clone).unwrap_or_else(|| Attendant::start(None).1)
 }
 
 thread_local! {
