@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.files.storage import Storage
 
+from dbbackup._aside import for_each
+from dbbackup._asked import AskedStorage
+from dbbackup._download import StorageDownload
 from dbbackup._upload import MANIFEST_ENDING, StorageUpload
 from dbbackup.exceptions import BackupExistsError, BackupNotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from dbbackup._engine import Readable
-
 OBJECT_STORAGES = frozenset(
     {
         "storages.backends.s3.S3Storage",
@@ -34,12 +33,9 @@ MANIFESTS_AT_ONCE: Final = 8
 MANIFEST_BYTES: Final = 16 * 1024 * 1024
 """Bytes of a manifest that are read at most, as everywhere."""
 
-MEMORY_BYTES: Final = 1024 * 1024
-"""Bytes of an object that django-storages holds in memory; it puts larger ones into a temporary file."""
-
 
 class StorageBridge:
-    """Turns the engine's calls into calls of a Django storage, on the calling thread but for the upload's own.
+    """Turns the engine's calls into calls of a Django storage. What takes long there is done on threads of its own.
 
     Args:
         storage: The storage.
@@ -49,7 +45,7 @@ class StorageBridge:
     """
 
     def __init__(self, storage: Any, *, prefix: str = "", tmp_dir: str | None = None) -> None:
-        self.storage = storage
+        self.storage = AskedStorage(storage)
         self.prefix = prefix
         self.tmp_dir = tmp_dir
         self.warnings: list[str] = []
@@ -57,9 +53,6 @@ class StorageBridge:
         self._keys: dict[str, str] = {}
         """Of the files that were listed: name → the storage's own name."""
         self._class = class_that_saves(storage)
-        # Its default, 0, means the whole object, however large.
-        if getattr(storage, "max_memory_size", None) == 0:
-            storage.max_memory_size = MEMORY_BYTES
 
     @property
     def is_atomic(self) -> bool:
@@ -68,11 +61,7 @@ class StorageBridge:
 
     def describe(self) -> str:
         """Return what the storage is called."""
-        where = (
-            self.prefix or getattr(self.storage, "bucket_name", "") or getattr(self.storage, "location", "")
-        )
-        name = type(self.storage).__name__
-        return f"{name} ({where})" if where else name
+        return self.storage.describe(self.prefix)
 
     def claim(self, name: str, replace: bool, unfinished: bytes) -> StorageUpload:
         """Begin the new backup `name`."""
@@ -87,17 +76,16 @@ class StorageBridge:
             upload.announce(unfinished)
         return upload
 
-    def open(self, name: str) -> Readable:
+    def open(self, name: str) -> StorageDownload:
         """Open a payload for reading."""
         message = f"cannot find backup `{name}` in the storage"
         # Some storages open anything, and fail when it is read.
         if not self.exists(name):
             raise BackupNotFoundError(message, subject=name)
         try:
-            file: Readable = self.storage.open(self.key(name), "rb")
+            return StorageDownload(self.storage, self.key(name))
         except FileNotFoundError as error:
             raise BackupNotFoundError(message, subject=name) from error
-        return file
 
     def names(self) -> list[str]:
         """Return the names of the files in the storage's folder.
@@ -107,23 +95,22 @@ class StorageBridge:
 
         """
         try:
-            _folders, files = self.storage.listdir(self.prefix)
+            files = self.storage.listdir(self.prefix)
         except NotImplementedError as error:
-            message = f"cannot list the backups: `{type(self.storage).__name__}` has no `listdir`"
+            message = f"cannot list the backups: `{type(self.storage.raw).__name__}` has no `listdir`"
             hint = "restore by name with -i; the newest, the list and cleaning need a storage that lists"
             raise UnsupportedError(message, hint=hint) from error
         except FileNotFoundError:
             # The first backup makes the folder.
             files = []
-        self._keys = {str(file).rpartition("/")[2]: self._listed_key(str(file)) for file in files}
+        self._keys = {file.rpartition("/")[2]: self._listed_key(file) for file in files}
         self._keys.pop("", None)
         return list(self._keys)
 
     def manifests(self, names: list[str]) -> Sequence[bytes | BaseException | None]:
         """Return the manifest of each payload; several at once where the storage is made for that."""
         if self._class in OBJECT_STORAGES and len(names) > 1:
-            with ThreadPoolExecutor(MANIFESTS_AT_ONCE, "dbbackup-manifests") as pool:
-                return list(pool.map(self._manifest, names))
+            return for_each(names, self._manifest, threads=MANIFESTS_AT_ONCE, name="dbbackup-manifests")
         return [self._manifest(name) for name in names]
 
     def delete(self, name: str) -> None:
@@ -138,7 +125,7 @@ class StorageBridge:
     def exists(self, name: str) -> bool:
         """Whether the storage has a file `name`; true where it cannot tell."""
         try:
-            return bool(self.storage.exists(self.key(name)))
+            return self.storage.exists(self.key(name))
         except NotImplementedError:
             return name in self._keys
 
@@ -157,13 +144,11 @@ class StorageBridge:
         try:
             if file not in self._keys and not self.exists(file):
                 return None
-            with self.storage.open(self.key(file), "rb") as manifest:
-                content = manifest.read(MANIFEST_BYTES)
+            return self.storage.read(self.key(file), MANIFEST_BYTES)
         except FileNotFoundError:
             return None
         except Exception as error:
             return error
-        return content if isinstance(content, bytes) else str(content).encode()
 
 
 def class_that_saves(storage: Any) -> str:

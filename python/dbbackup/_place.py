@@ -169,7 +169,7 @@ def folder_of_backups_in(media: Any, backups: Place) -> str | None:
         return str(folder.relative_to(root)) if folder != root and folder.is_relative_to(root) else None
     if backups.bridge is None:
         return None
-    storage = backups.bridge.storage
+    storage = backups.bridge.storage.raw
     is_one_place = all(getattr(media, name, None) == getattr(storage, name, None) for name in _WHICH_PLACE)
     top, below = (str(getattr(each, "location", "") or "").strip("/") for each in (media, storage))
     prefix = f"{top}/" if top else ""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextvars
 import logging
 import queue
-import threading
 from typing import TYPE_CHECKING, Final
 
 from django.core.files.base import ContentFile
-from django.db import connections
 
+from dbbackup._aside import Aside
 from dbbackup._file import StreamedFile
-from dbbackup.exceptions import StorageError
+from dbbackup.exceptions import StorageError, in_words
 
 if TYPE_CHECKING:
     from dbbackup._bridge import StorageBridge
@@ -85,14 +83,24 @@ class StorageUpload:
 
     def abandon(self) -> None:
         """Remove what was stored so far, the payload first. What a hanging storage may still write is no backup."""
-        has_stopped = self._feed is None or self._feed.give_up()
         try:
-            if self._feed and self._may_be_deleted and has_stopped and self._storage.exists(self._key):
-                self._storage.delete(self._key)
-            if self._manifest and has_stopped:
-                self._storage.delete(self._manifest)
-        except Exception:
-            logger.exception("cannot remove the unfinished backup `%s` from the storage", self._key)
+            if self._feed is None or self._feed.give_up():
+                removal = Aside(self._remove, "dbbackup-removal")
+                if removal.wait(GIVE_UP_SECONDS):
+                    removal.result()
+                    return
+                removal.leave()
+            logger.warning("the storage still holds on to the unfinished backup `%s`", self._key)
+        except BaseException as error:  # (the run ends anyway, with what made it end)
+            logger.warning(
+                "cannot remove the unfinished backup `%s` from the storage: %s", self._key, in_words(error)
+            )
+
+    def _remove(self) -> None:
+        if self._feed and self._may_be_deleted and self._storage.exists(self._key):
+            self._storage.delete(self._key)
+        if self._manifest:
+            self._storage.delete(self._manifest)
 
     def _started(self) -> _Feed:
         if self._feed is None:
@@ -101,7 +109,7 @@ class StorageUpload:
 
     def _save_manifest(self, key: str, content: bytes) -> str:
         file = key + MANIFEST_ENDING
-        return str(self._storage.save(file, ContentFile(content, name=file)))
+        return self._storage.save(file, ContentFile(content, name=file))
 
     def _require_size(self, sent: int) -> None:
         """Compare what the storage says to what was sent. One that stores something else gives the same back."""
@@ -111,7 +119,7 @@ class StorageUpload:
             return
         if size == sent:
             return
-        with self._storage.open(self._key, "rb") as file:
+        with self._storage.told(f"read `{self._key}`"), self._storage.open(self._key) as file:
             stored = sum(len(part) for part in iter(lambda: file.read(1024 * 1024), b""))
         if stored != sent:
             message = f"cannot write backup `{self._key}`: the storage has {stored} of {sent} bytes"
@@ -128,12 +136,7 @@ class _Feed:
         """Sent so far."""
         self._chunks: queue.Queue[bytes | BaseException] = queue.Queue(CHUNKS_AHEAD)
         self._taken = _Taken(self._chunks)
-        self._result: str | BaseException | None = None
-        context = contextvars.copy_context()
-        self._thread = threading.Thread(
-            target=context.run, args=(self._save,), name="dbbackup-upload", daemon=True
-        )
-        self._thread.start()
+        self._saving = Aside(self._save, "dbbackup-upload")
 
     def put(self, part: bytes) -> None:
         self._hand_over(part)
@@ -142,47 +145,40 @@ class _Feed:
     def finish(self) -> str:
         """Hand over the end; return the name that the storage gave the file."""
         self._hand_over(b"")
-        self._thread.join()
-        if isinstance(self._result, BaseException):
-            raise self._result
+        saved = self._saving.result()
         if self._taken.bytes != self.bytes:
             message = f"cannot write backup `{self._key}`: the storage took {self._taken.bytes} of {self.bytes} bytes"
             raise StorageError(message, subject=self._key)
-        return str(self._result)
+        return saved
 
     def give_up(self) -> bool:
         """Let the storage's next read fail; return whether its ``save`` has ended."""
-        while self._thread.is_alive():
+        while not self._saving.has_ended:
             try:
                 self._chunks.put_nowait(StorageError("the backup was given up"))
                 break
             except queue.Full:
                 # Nothing that waits there is wanted any more.
                 self._taken.discard()
-        self._thread.join(GIVE_UP_SECONDS)
-        if self._thread.is_alive():
-            logger.warning("the storage still holds on to the unfinished backup `%s`", self._key)
-        return not self._thread.is_alive()
+        if not self._saving.wait(GIVE_UP_SECONDS):
+            self._saving.leave()
+        return self._saving.has_ended
 
     def _hand_over(self, part: bytes) -> None:
-        while self._thread.is_alive():
+        while not self._saving.has_ended:
             try:
                 self._chunks.put(part, timeout=0.1)
             except queue.Full:
                 continue
             return
-        if isinstance(self._result, BaseException):
-            raise self._result
+        self._saving.result()
 
-    def _save(self) -> None:
+    def _save(self) -> str:
         file = StreamedFile(self._taken, name=self._key, tmp_dir=self._bridge.tmp_dir)
         try:
-            self._result = self._bridge.storage.save(self._key, file)
-        except BaseException as error:
-            self._result = error
+            return self._bridge.storage.save(self._key, file)
         finally:
             file.close()
-            connections.close_all()
 
 
 class _Taken:

@@ -213,7 +213,51 @@ def kind_of(exception: BaseException) -> str | None:
         return "not_found"
     if isinstance(exception, OSError) and exception.errno in (errno.ENOSPC, errno.EDQUOT):
         return "no_space"
-    return None
+    return _kind_of_foreign(exception)
+
+
+def stands_for(exception: BaseException) -> BaseException | None:
+    """Return the exception that a wrapper of some storage stands for, and does not describe itself."""
+    return exception.__context__ if type(exception).__name__ in _WRAPPERS else None
+
+
+def _kind_of_foreign(exception: BaseException) -> str | None:
+    """Tell the exceptions of storages by their names and attributes: their packages need not be installed."""
+    inner = stands_for(exception)
+    if inner is not None:
+        return kind_of(inner)
+    names = {base.__name__ for base in type(exception).__mro__}
+    if names & _DENIED_CLASSES or ("error_perm" in names and str(exception)[:3] in _DENIED_FTP_REPLIES):
+        return "denied"
+    return _KIND_BY_HTTP_STATUS.get(_http_status(exception))
+
+
+def _http_status(exception: BaseException) -> object:
+    """Return the status of the answer that an exception is about, as botocore, Azure's or Google's name it."""
+    response = getattr(exception, "response", None)
+    if isinstance(response, dict):
+        return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    status = getattr(exception, "status_code", None) or getattr(exception, "code", None)
+    return status if isinstance(status, int) else None
+
+
+_KIND_BY_HTTP_STATUS: dict[object, str] = {401: "denied", 403: "denied", 404: "not_found", 507: "no_space"}
+
+_DENIED_FTP_REPLIES = ("530", "532")
+"""Not logged in, and no account for storing. 550 may be anything, also a file that is not there."""
+
+_DENIED_CLASSES = {
+    "AuthenticationException",  # paramiko
+    "ClientAuthenticationError",  # Azure
+    "CredentialRetrievalError",  # botocore, as the next two
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "DefaultCredentialsError",  # google.auth, as the next
+    "RefreshError",
+    "AuthError",  # Dropbox
+}
+
+_WRAPPERS = {"FTPStorageException", "S3UploadFailedError"}
 
 
 def from_engine(

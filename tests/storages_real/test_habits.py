@@ -1,0 +1,51 @@
+"""What single classes of django-storages do that a backup must not suffer from."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.files.storage import storages
+
+from tests.conftest import Call
+from tests.project import fill, rows
+from tests.servers import Server
+from tests.storages_real.conftest import Use, listed, names
+
+
+def test_s3_that_unpacks_gzip_gives_back_what_was_stored(
+    call: Call, database: Path, use: Use, s3: Server
+) -> None:
+    use(s3, gzip=True)
+    before = fill(database, ["a"])
+    call("dbbackup", "-z")
+    call("verifybackups")
+    fill(database, ["b"])
+    call("dbrestore", "--noinput", "-d", "default")
+    assert rows(database) == before
+
+
+def test_s3_holds_no_large_object_in_memory(call: Call, database: Path, use: Use, s3: Server) -> None:
+    use(s3)
+    fill(database, ["a"])
+    call("dbbackup")
+    storage: Any = storages["dbbackup"]
+    assert storage.max_memory_size == 1024 * 1024
+
+
+def test_ftp_that_overwrites_lists_restores_and_cleans(
+    call: Call, database: Path, use: Use, ftp: Server
+) -> None:
+    folder = use(ftp, allow_overwrite=True)
+    fill(database, ["a"])
+    call("dbbackup", "-o", "mine.sqlite3")
+    before = fill(database, ["b"])
+    call("dbbackup", "-o", "mine.sqlite3")
+    assert names(folder) == ["mine.sqlite3", "mine.sqlite3.metadata"]
+    fill(database, ["c"])
+    call("dbrestore", "--noinput", "-d", "default")
+    call("dbrestore", "--noinput", "-d", "default", "-i", "mine.sqlite3")
+    assert rows(database) == before
+    call("dbbackup", "-z")
+    call("prunebackups", "--keep", "1", "-c", "db")
+    (newest,) = listed(call)
+    assert names(folder) == [newest, f"{newest}.metadata"]
+    assert newest.endswith(".gz")
