@@ -12,7 +12,12 @@ ENGINE_SOURCES := $(shell find crates \( -name '*.rs' -o -name Cargo.toml \) -pr
 # The extension leaves Python's symbols to the interpreter that loads it, so it cannot be linked into a test program.
 RUST_TESTED := --workspace --exclude dbbackup-python
 RUFF := $(PY) -m ruff
-CI_STEPS := fmt-check lint types gen-check docs sdist-check torture-check test
+CI_STEPS := fmt-check lint types gen-check docs sdist-check torture-check test-django6 test
+
+# Django 6 gets the tests of what Django sees. The package is not installed there: the extension fits every Python from 3.11.
+DJANGO6 := .venvs/django6
+DJANGO6_TESTS := tests/unit tests/connectors tests/commands/test_signals.py tests/commands/test_mails.py \
+	tests/commands/test_storages.py tests/commands/test_own_connectors.py tests/commands/test_json.py
 
 # For `make torture`; without a seed the clock gives one.
 SECONDS ?= 60
@@ -24,7 +29,7 @@ unexport CONDA_PREFIX
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test fmt fmt-check lint types gen gen-check docs sdist-check torture torture-check bench clean ci
+.PHONY: help demo test test-django6 fmt fmt-check lint types gen gen-check docs sdist-check torture torture-check bench clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +44,16 @@ test: $(ENGINE) ## run the Rust tests, the documentation examples and the Python
 		cargo test $(RUST_TESTED); \
 	fi
 	$(PY) -m pytest
+
+test-django6: $(ENGINE) ## run the Django app's tests on Django 6, where there is a Python for it
+	@python=$$(.ci/newer-python); \
+	if test -z "$$python"; then echo 'skipped: Django 6 needs Python 3.12 or newer, and there is none'; exit 0; fi; \
+	test -e $(DJANGO6)/.done || { \
+		"$$python" -m venv $(DJANGO6) && \
+		$(DJANGO6)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' && \
+		$(DJANGO6)/bin/python -m pip install --quiet --disable-pip-version-check --group django6 && \
+		touch $(DJANGO6)/.done; \
+	} && PYTHONPATH="$(CURDIR)/python" $(DJANGO6)/bin/python -m pytest -m 'not slow' $(DJANGO6_TESTS)
 
 fmt: $(VENV)/.dev ## format Rust and Python
 	cargo fmt --all

@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
-from django.core.mail import mail_admins as mail_djangos_admins
 
-from dbbackup.conf import get_settings
+from dbbackup.conf import SETTINGS
 from dbbackup.exceptions import ConfigurationError, DbbackupError, in_words
 from dbbackup.log import is_mailed
 
@@ -49,16 +48,11 @@ def mail_admins(
     html_message: str | None = None,
 ) -> None:
     """Mail to ``DBBACKUP_ADMINS``, by default ``ADMINS``; nothing happens where there are none."""
-    settings = get_settings()
-    if not settings.admins:
+    admins = _read("admins", ())
+    if not admins:
         return
-    mail = EmailMultiAlternatives(
-        f"{settings.email_subject_prefix}{subject}",
-        message,
-        settings.server_email,
-        list(settings.admins),
-        connection=connection,
-    )
+    prefix, sender = _read("email_subject_prefix", "[dbbackup] "), _read("server_email", None)
+    mail = EmailMultiAlternatives(f"{prefix}{subject}", message, sender, list(admins), connection=connection)
     if html_message:
         mail.attach_alternative(html_message, "text/html")
     mail.send(fail_silently=fail_silently)
@@ -68,15 +62,15 @@ def _mail(what: str, error: BaseException) -> None:
     lines = str(error).splitlines() or [type(error).__name__]
     first_line = lines[0][:SUBJECT_CHARACTERS]
     details = "".join(traceback.format_exception(error))
+    if _read("send_email", True):
+        hostname, now = _read("hostname", "this host"), datetime.now().astimezone()
+        facts = f"server: {hostname}\ntime: {now:%Y-%m-%d %H:%M:%S %z}\n\n"
+        mail_admins(f"{what} failed on {hostname}: {first_line}", f"{in_words(error)}\n\n{facts}{details}")
+
+
+def _read(attribute: str, otherwise: Any) -> Any:
+    """Return one setting by itself: it may be another one that is wrong, and that has to be mailed."""
     try:
-        settings = get_settings()
+        return SETTINGS[attribute].read()
     except ConfigurationError:
-        # It may be the very settings that are wrong.
-        mail_djangos_admins(f"{what} failed: {first_line}", f"{in_words(error)}\n\n{details}")
-        return
-    if settings.send_email:
-        now = datetime.now().astimezone()
-        facts = f"server: {settings.hostname}\ntime: {now:%Y-%m-%d %H:%M:%S %z}\n\n"
-        mail_admins(
-            f"{what} failed on {settings.hostname}: {first_line}", f"{in_words(error)}\n\n{facts}{details}"
-        )
+        return otherwise

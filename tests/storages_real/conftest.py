@@ -32,7 +32,7 @@ class RemoteProject(Project):
         filters = ["-W", "error", "-W", "ignore:unclosed <socket:ResourceWarning"]
         return [sys.executable, *filters, "manage.py", *arguments]
 
-    def keep_backups_in(self, server: Server, folder: str, **options: object) -> None:
+    def keep_backups_in(self, server: Server, folder: str, **options: Any) -> None:
         """Make the bucket or folder the storage of the backups."""
         self.configure(f'STORAGES["dbbackup"] = {server.storage(folder, **options)!r}')
 
