@@ -29,6 +29,7 @@ pub(crate) fn open_dump(py: Python<'_>, source: &Tool) -> PyResult<Dump> {
 
 #[pymethods]
 impl Dump {
+    #[pyo3(signature = (size, /))]
     fn read<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
         let part = py.detach(|| self.lock().as_mut().map(|dump| read_part(dump, size)));
         match part {

@@ -36,6 +36,8 @@ mod _engine {
     #[pymodule_export]
     use super::media::{media_backup, media_restore};
     #[pymodule_export]
+    use super::reader::Lent;
+    #[pymodule_export]
     use super::restore::{head, restore, verify};
     #[pymodule_export]
     use super::store::Store;

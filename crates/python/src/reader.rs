@@ -87,6 +87,7 @@ type Stream = &'static mut (dyn Read + Send);
 
 #[pymethods]
 impl Lent {
+    #[pyo3(signature = (size, /))]
     fn read<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
         let part = py.detach(|| {
             let mut lent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
