@@ -86,3 +86,32 @@ class Telling(SqliteBackupConnector):
     def _restore_dump(self, dump: Any) -> None:
         print("restoring")  # noqa: T201
         super()._restore_dump(dump)
+
+
+class AtItsEnd(ByHand):
+    """Returns the file that it has just written, at its end."""
+
+    def _create_dump(self) -> Any:
+        file = io.BytesIO()
+        file.write(super()._create_dump().read())
+        return file
+
+
+class Masking(SqliteBackupConnector):
+    """Changes the bytes of its parent's dump on the way."""
+
+    extension = "masked"
+
+    def _create_dump(self) -> Any:
+        return _Masked(super()._create_dump())
+
+
+class _Masked:
+    def __init__(self, dump: Any) -> None:
+        self._dump = dump
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dump, name)
+
+    def read(self, size: int) -> bytes:
+        return bytes(byte ^ 7 for byte in self._dump.read(size))

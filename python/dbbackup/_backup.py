@@ -122,7 +122,7 @@ def run_backup(
     def make(name: str | None) -> _engine.Receipt:
         return _engine.backup(
             request.to.store,
-            source=connector.create_dump,
+            source=lambda: _from_beginning(connector.create_dump()),
             facts=connector.facts,
             reason=reason,
             naming=request.naming,
@@ -145,8 +145,16 @@ def run_backup(
     )
 
 
+def _from_beginning(dump: Any) -> Any:
+    """Return a dump at its beginning: connectors may return the file that they have just written."""
+    seekable = getattr(dump, "seekable", None)
+    if seekable and seekable():
+        dump.seek(0)
+    return dump
+
+
 def _aliases(asked: str | None, settings: Settings) -> tuple[str, ...]:
-    if asked is None:
+    if not asked:
         return tuple(dict.fromkeys(settings.databases))
     aliases = tuple(dict.fromkeys(_parts(asked)))
     if not aliases:

@@ -65,16 +65,17 @@ class StorageBridge:
 
     def claim(self, name: str, replace: bool, unfinished: bytes) -> StorageUpload:
         """Begin the new backup `name`."""
-        is_there = self.exists(name)
-        if is_there and not replace:
+        is_there = self.exists(name, otherwise=False)
+        # A manifest alone is that of another run, which has only begun.
+        is_taken = is_there or self.exists(name + MANIFEST_ENDING, otherwise=False)
+        if is_taken and not replace:
             message = f"cannot write backup `{name}`: the storage has a file of that name"
             raise BackupExistsError(
                 message, subject=name, hint="choose another name, or delete that file first"
             )
-        upload = StorageUpload(self, name, may_be_deleted=not (is_there and self.is_atomic))
-        if not self.is_atomic:
-            upload.announce(unfinished)
-        return upload
+        is_replaced = is_there and self.is_atomic
+        announced = None if self.is_atomic else unfinished
+        return StorageUpload(self, name, announced, replace=replace, is_replaced=is_replaced)
 
     def open(self, name: str) -> StorageDownload:
         """Open a payload for reading."""
@@ -122,12 +123,12 @@ class StorageBridge:
         """Return the storage's own name of the file `name`."""
         return self._keys.get(name, self.prefix + name)
 
-    def exists(self, name: str) -> bool:
-        """Whether the storage has a file `name`; true where it cannot tell."""
+    def exists(self, name: str, *, otherwise: bool = True) -> bool:
+        """Whether the storage has a file `name`; `otherwise` where it cannot tell."""
         try:
             return self.storage.exists(self.key(name))
         except NotImplementedError:
-            return name in self._keys
+            return otherwise
 
     def _listed_key(self, listed: str) -> str:
         """Return the storage's own name of a file that `listdir` gave, with folders before its name or without."""

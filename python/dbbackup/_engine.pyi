@@ -363,8 +363,8 @@ def newest(
     database: str,
     servername: str | None = None,
     kind: Kind = "database",
-) -> Backup:
-    """Return the newest backup of exactly this alias and kind.
+) -> tuple[Backup, list[tuple[str, str]]]:
+    """Return the newest backup of exactly this alias and kind, and newer files that cannot be whole, with the reason.
 
     With `servername` only that server's; without it this server's, or, if it has none, those of the only
     server that has some. Raises ``BackupNotFoundError`` with the candidates otherwise.

@@ -66,15 +66,19 @@ def path_for_content(head: bytes, usual: BaseDBConnector) -> str | None:
 
     """
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    is_sqlite = same_format(usual.engine, _SQLITE_ENGINE)
+    # The usual connector counts as well: engines of a project's own are mapped to it.
+    path = usual.dotted_path
+    is_sqlite = path.startswith("dbbackup.db.sqlite.") or same_format(usual.engine, _SQLITE_ENGINE)
+    is_postgresql = path.startswith("dbbackup.db.postgresql.") or "postg" in usual.engine
+    is_mysql = path.startswith("dbbackup.db.mysql.") or "mysql" in usual.engine
     if head.startswith(b"SQLite format 3\0"):
         return _only(is_sqlite, SQLITE_CONNECTOR, "a SQLite database", usual)
     if text.startswith(b"["):
         return DEFAULT_CONNECTOR
     if head.startswith(b"PGDMP") or b"-- PostgreSQL database dump" in head:
-        return _only("postg" in usual.engine, None, "a PostgreSQL dump", usual)
+        return _only(is_postgresql, None, "a PostgreSQL dump", usual)
     if b"-- MySQL dump" in head or b"-- MariaDB dump" in head:
-        return _only("mysql" in usual.engine, None, "a MySQL dump", usual)
+        return _only(is_mysql, None, "a MySQL dump", usual)
     if is_sqlite and text[:8].lower().startswith(_SQL_WORDS):
         return SQLITE_TEXT_CONNECTOR
     return None

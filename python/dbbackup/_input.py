@@ -35,6 +35,9 @@ class Chosen:
     label: str
     """What the user knows it by: its name in the storage, or the path or URL that was given."""
 
+    surprises: tuple[str, ...] = ()
+    """What is unexpected about the choice, one sentence each."""
+
     @property
     def store(self) -> _engine.Store:
         """What the engine reads from."""
@@ -84,6 +87,7 @@ def choose(
         message = "-i/--input-filename and -I/--input-path name two backups"
         raise ConfigurationError(message, hint="leave one of them out")
     names = naming(settings)
+    passed_over: list[tuple[str, str]] = []
     if path:
         place, name = _place_of(path, settings)
         backup = _engine.find(place.store, name, naming=names)
@@ -93,7 +97,7 @@ def choose(
             if filename:
                 backup = _engine.find(place.store, filename, naming=names)
             else:
-                backup = _engine.newest(
+                backup, passed_over = _engine.newest(
                     place.store,
                     naming=names,
                     kind=kind,
@@ -105,7 +109,12 @@ def choose(
             error.hint = "`listbackups` shows what there is; name one with -i, or its server with -s"
             raise
     _refuse_other_kind(backup, kind, option="-I" if path else "-i", label=path or backup.name)
-    return Chosen(place=place, backup=backup, label=path or backup.name)
+    return Chosen(
+        place=place,
+        backup=backup,
+        label=path or backup.name,
+        surprises=tuple(f"a newer backup is passed over: {why}" for _name, why in passed_over),
+    )
 
 
 def _place_of(path: str, settings: Settings) -> tuple[Place, str]:

@@ -91,6 +91,7 @@ class MediaRestorePlan:
             f"  {'folder: ' if self.folder else ''}{self.where}{to_be_made}",
             f"  backup: {self.chosen.describe(self.time_zone)}",
             *(f"  only:   {path}" for path in self.only),
+            *(f"Attention: {sentence}." for sentence in self.chosen.surprises),
         ]
         if self.replace:
             lines.append(

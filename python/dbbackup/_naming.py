@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import PurePath
@@ -33,6 +34,7 @@ def naming(settings: Settings) -> Naming:
         for key, value in options.items()
         if key.upper() == "EXTENSION"
     ]
+    own_extensions += _connector_extensions(settings)
     return Naming(
         template=None if callable(template) else template,
         media_template=None if callable(media_template) else media_template,
@@ -42,6 +44,17 @@ def naming(settings: Settings) -> Naming:
         aliases=settings.aliases,
         extensions=list(dict.fromkeys([*_EXTENSIONS, *own_extensions])),
     )
+
+
+def _connector_extensions(settings: Settings) -> list[str]:
+    """Return what the backups of the project's own connectors end in."""
+    from dbbackup.db.base import connector_class_of
+
+    extensions = []
+    for alias in settings.aliases:
+        with suppress(Exception):  # whoever uses the connector is told
+            extensions.append(str(connector_class_of(alias).extension))
+    return extensions
 
 
 def database_stem(name: str) -> str:

@@ -14,11 +14,11 @@ from django.core.exceptions import SuspiciousFileOperation
 
 from dbbackup._place import Place, backup_place, backup_storage, folder_place, local_file, s3_place
 from dbbackup._units import human_bytes, human_seconds
+from dbbackup._upload import MANIFEST_ENDING
 from dbbackup.db.base import get_connector
 from dbbackup.exceptions import (
     BackupExistsError,
     ConfigurationError,
-    DbbackupError,
     RefusedError,
     UnsupportedError,
 )
@@ -154,7 +154,9 @@ def _in_storage(filename: str | None, settings: Settings) -> Destination:
     storage = place.bridge.storage if place.bridge else backup_storage(settings)
     try:
         name = storage.get_available_name(filename)
-        return Destination(place=place, name=name, replace=storage.exists(name), path=None)
+        # A storage that overwrites may have deleted the old file when it was asked for a name.
+        replace = storage.exists(name) or storage.exists(name + MANIFEST_ENDING)
+        return Destination(place=place, name=name, replace=replace, path=None)
     except SuspiciousFileOperation as error:
         message = f"cannot use `{filename}` as a name in the storage: {error}"
         raise ConfigurationError(message, subject=filename) from error
@@ -182,7 +184,7 @@ def _local_file(path: str, settings: Settings) -> Destination:
 
 def _alias_of(file: Path, settings: Settings) -> str | None:
     for alias in settings.aliases:
-        with suppress(DbbackupError):  # other engines have no file
+        with suppress(Exception):  # other engines have no file, and some no driver here
             path = get_connector(alias).path
             target = Path(os.path.realpath(path)) if path else None
             if (

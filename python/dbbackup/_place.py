@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.core.files.storage import FileSystemStorage, storages
@@ -96,17 +95,17 @@ def s3_place(url: str, settings: Settings) -> tuple[Place, str]:
         ConfigurationError: The configured storage is no S3 storage, or the URL names no bucket.
 
     """
-    parts = urlsplit(url)
-    folder, slash, name = parts.path.removeprefix("/").rpartition("/")
+    bucket, _, path = url.removeprefix("s3://").partition("/")
+    folder, slash, name = path.rpartition("/")
     configured = backup_storage(settings)
     if not any(base.__name__ in _S3_CLASSES for base in type(configured).__mro__):
         message = f"cannot use `{url}`: the class of `STORAGES[{STORAGE_ALIAS!r}]` is no S3 storage"
         hint = "the bucket is reached with that storage's class and credentials: configure one of django-storages"
         raise ConfigurationError(message, subject=url, hint=hint)
-    if not parts.netloc:
+    if not bucket:
         message = f"cannot use `{url}`: it names no bucket"
         raise ConfigurationError(message, subject=url, hint="write s3://bucket/folder/name")
-    options = {**(settings.storage_options or {}), "bucket_name": parts.netloc, "location": ""}
+    options = {**(settings.storage_options or {}), "bucket_name": bucket, "location": ""}
     options.pop("bucket", None)
     bridge = StorageBridge(type(configured)(**options), prefix=folder + slash, tmp_dir=settings.tmp_dir)
     return _bridged(bridge), name

@@ -115,7 +115,7 @@ def plan_restore(
         alias=alias,
         connector=connector,
         chosen=chosen,
-        differences=(*_differences(chosen.backup, usual), *surprises),
+        differences=(*chosen.surprises, *_differences(chosen.backup, usual), *surprises),
         time_zone=settings.time_zone,
     )
 
@@ -130,10 +130,11 @@ def save_before(plan: RestorePlan, settings: Settings, *, progress: _engine.Prog
     request = plan_backups(
         settings, databases=plan.alias, servername=None, compress=True, filename=None, path=None
     )
+    connector = get_connector(plan.alias)
+    # Nobody knows what the restore does to the tables that backups leave out.
+    connector.exclude = []
     try:
-        return run_backup(
-            get_connector(plan.alias), request, settings, reason="before-restore", progress=progress
-        )
+        return run_backup(connector, request, settings, reason="before-restore", progress=progress)
     except DbbackupError as error:
         message = f"cannot save the database `{plan.alias}` before it is replaced: {error}"
         hint = f"its connector does not restore in one step; {error.hint or 'mend that, or give'} --no-safety-backup"
@@ -145,9 +146,8 @@ def save_before(plan: RestorePlan, settings: Settings, *, progress: _engine.Prog
 def run_restore(plan: RestorePlan, *, progress: _engine.Progress | None) -> _engine.Report:
     """Replace the database by the backup: all of it, or nothing, where its connector can.
 
-    The alias's connection of this thread is closed before and after, unless the connector uses it. Those of other
-    threads and processes may stay open: the restore is one transaction of the database, and they see its rows when
-    it is done.
+    The alias's connection of this thread is closed before and after, outside of transactions. Those of other threads
+    and processes may stay open: the restore is one transaction of the database, and they see its rows when it is done.
 
     Raises:
         RefusedError: This thread is inside a transaction of the database, which the restore would wait for.
@@ -156,17 +156,20 @@ def run_restore(plan: RestorePlan, *, progress: _engine.Progress | None) -> _eng
     """
     target = plan.connector.restore_target()
     connection = connections[plan.alias]
-    is_outside = isinstance(target, _engine.Tool)
-    if is_outside and connection.in_atomic_block:
+    if isinstance(target, _engine.Tool) and connection.in_atomic_block:
         message = f"cannot restore `{plan.alias}` inside a transaction of its own"
         raise RefusedError(message, subject=plan.alias, hint="leave the `atomic` block first")
-    if is_outside:
-        connection.close()
+    _close(connection)
     try:
         return _engine.restore(plan.chosen.store, plan.chosen.backup.name, target=target, progress=progress)
     finally:
-        if is_outside:
-            connection.close()
+        _close(connection)
+
+
+def _close(connection: Any) -> None:
+    # Django opens it again when it is used, and leaves one to a database in memory open.
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def database_settings(alias: str) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import queue
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from django.core.files.base import ContentFile
 
 from dbbackup._aside import Aside
 from dbbackup._file import StreamedFile
-from dbbackup.exceptions import StorageError, in_words
+from dbbackup.exceptions import BackupExistsError, StorageError, in_words
 
 if TYPE_CHECKING:
     from dbbackup._bridge import StorageBridge
@@ -36,25 +37,25 @@ class StorageUpload:
     Args:
         bridge: The storage.
         name: The backup's name.
-        may_be_deleted: Whether what has this name is ours once we began: false where an older file of this name
-            stays whole until the new one is.
+        unfinished: A manifest that says ``writing``, and no other run's does alike; ``None``: nothing unfinished can be
+            left in the storage.
+        replace: Whether what has the name already may be replaced.
+        is_replaced: Whether an older file of this name stays whole until the new one is.
 
     """
 
-    def __init__(self, bridge: StorageBridge, name: str, *, may_be_deleted: bool) -> None:
+    def __init__(
+        self, bridge: StorageBridge, name: str, unfinished: bytes | None, *, replace: bool, is_replaced: bool
+    ) -> None:
         self._bridge = bridge
         self._storage = bridge.storage
-        self._key = bridge.prefix + name
-        self._may_be_deleted = may_be_deleted
+        self._claimed = self._key = bridge.prefix + name
+        self._unfinished = unfinished
+        self._replace = replace
+        self._is_replaced = is_replaced
         self._manifest: str | None = None
         """The storage's name of the manifest that says ``writing``."""
         self._feed: _Feed | None = None
-
-    def announce(self, unfinished: bytes) -> None:
-        """Store the manifest `unfinished`: what has the name from now on is never taken for a backup."""
-        if self._storage.exists(self._key + MANIFEST_ENDING):
-            self._storage.delete(self._key + MANIFEST_ENDING)
-        self._manifest = self._save_manifest(self._key, unfinished)
 
     def send(self, part: bytes) -> None:
         """Hand the next bytes to the storage; wait while it has enough."""
@@ -63,16 +64,24 @@ class StorageUpload:
     def finish(self) -> str:
         """Wait until the storage has everything; return the name that it gave the payload."""
         feed = self._started()
+        if self._is_replaced:
+            # The old manifest must not stand beside the new payload, whatever happens from here on.
+            self._delete(self._key + MANIFEST_ENDING)
         self._key = feed.finish()
+        self._is_replaced = False
         self._require_size(feed.bytes)
         return self._key.removeprefix(self._bridge.prefix)
 
     def commit(self, manifest: bytes) -> None:
-        """Store the manifest, in place of the one that says ``writing``."""
-        if self._manifest:
-            self._storage.delete(self._manifest)
-        elif self._storage.exists(self._key + MANIFEST_ENDING):
-            self._storage.delete(self._key + MANIFEST_ENDING)
+        """Store the manifest, in place of the one that says ``writing``.
+
+        Raises:
+            BackupExistsError: Another run has taken the name meanwhile.
+
+        """
+        if not self._is_ours():
+            raise self._taken()
+        self._delete(self._manifest or self._key + MANIFEST_ENDING)
         self._manifest = None
         saved = self._save_manifest(self._key, manifest)
         if saved != self._key + MANIFEST_ENDING:
@@ -91,21 +100,62 @@ class StorageUpload:
                     return
                 removal.leave()
             logger.warning("the storage still holds on to the unfinished backup `%s`", self._key)
-        except BaseException as error:  # (the run ends anyway, with what made it end)
+        except BaseException as error:
             logger.warning(
                 "cannot remove the unfinished backup `%s` from the storage: %s", self._key, in_words(error)
             )
+            if not isinstance(error, Exception):
+                raise
 
     def _remove(self) -> None:
-        if self._feed and self._may_be_deleted and self._storage.exists(self._key):
-            self._storage.delete(self._key)
-        if self._manifest:
-            self._storage.delete(self._manifest)
+        is_ours = self._is_ours()
+        # What the storage gave another name is ours in any case.
+        has_payload = self._feed and not self._is_replaced and (is_ours or self._key != self._claimed)
+        if has_payload:
+            self._delete(self._key)
+        if self._manifest and is_ours:
+            self._delete(self._manifest)
 
     def _started(self) -> _Feed:
         if self._feed is None:
+            if self._unfinished is not None:
+                self._announce(self._unfinished)
             self._feed = _Feed(self._bridge, self._key)
         return self._feed
+
+    def _announce(self, unfinished: bytes) -> None:
+        """Store the manifest `unfinished`: what has the name from now on is never taken for a backup."""
+        if not self._replace and self._exists(self._key + MANIFEST_ENDING):
+            raise self._taken()
+        self._delete(self._key + MANIFEST_ENDING)
+        # A save that breaks off leaves a part.
+        self._manifest = self._key + MANIFEST_ENDING
+        self._manifest = self._save_manifest(self._key, unfinished)
+
+    def _is_ours(self) -> bool:
+        """Whether the manifest that says ``writing`` is still this run's, or a part of it, or not needed."""
+        if self._unfinished is None or self._manifest is None:
+            return True
+        try:
+            found = self._storage.read(self._manifest, len(self._unfinished) + 1)
+        except FileNotFoundError:
+            return False
+        return self._unfinished.startswith(found)
+
+    def _taken(self) -> BackupExistsError:
+        message = f"cannot write backup `{self._claimed}`: another run has written it meanwhile"
+        return BackupExistsError(message, subject=self._claimed)
+
+    def _exists(self, key: str) -> bool:
+        try:
+            return self._storage.exists(key)
+        except NotImplementedError:
+            return False
+
+    def _delete(self, key: str) -> None:
+        if self._exists(key):
+            with suppress(FileNotFoundError):
+                self._storage.delete(key)
 
     def _save_manifest(self, key: str, content: bytes) -> str:
         file = key + MANIFEST_ENDING
@@ -115,6 +165,9 @@ class StorageUpload:
         """Compare what the storage says to what was sent. One that stores something else gives the same back."""
         try:
             size = self._storage.size(self._key)
+        except FileNotFoundError as error:
+            message = f"cannot write backup `{self._key}`: the storage does not have it"
+            raise StorageError(message, subject=self._key) from error
         except Exception:
             return
         if size == sent:

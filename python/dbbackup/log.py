@@ -68,6 +68,8 @@ def load() -> None:
 
 def is_mailed(logger: logging.Logger) -> bool:
     """Whether a handler that mails errors to the admins listens to `logger`, or to one above it."""
+    if not logger.isEnabledFor(logging.ERROR):
+        return False
     current: logging.Logger | None = logger
     while current is not None:
         for handler in current.handlers:

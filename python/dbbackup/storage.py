@@ -29,16 +29,16 @@ class Storage:
     """The place of the backups: a Django storage, with the questions that are asked about backups.
 
     Args:
-        storage_path: Dotted path of a storage class. Default: ``STORAGES["dbbackup"]`` itself.
-        **options: The arguments of that class.
+        storage_path: Dotted path of a storage class. Default: that of ``STORAGES["dbbackup"]``.
+        **options: The arguments of that class. Without path and options: ``STORAGES["dbbackup"]`` itself.
 
     """
 
     def __init__(self, storage_path: str | None = None, **options: Any) -> None:
         settings = get_settings()
-        self.storage: Any = (
-            import_string(storage_path)(**options) if storage_path else backup_storage(settings)
-        )
+        path = storage_path or str(settings.storage_backend)
+        is_own = storage_path or options
+        self.storage: Any = import_string(path)(**options) if is_own else backup_storage(settings)
         """The Django storage."""
         self.name = type(self.storage).__name__
         self._place = place_of(self.storage, settings)
@@ -144,13 +144,16 @@ class Storage:
 
 
 def get_storage(path: str | None = None, options: Mapping[str, Any] | None = None) -> Storage:
-    """Return the storage of the backups, or one of the class `path` with `options`.
+    """Return the storage of the backups, or one of the class `path` with `options` over the configured ones.
 
     Raises:
         ConfigurationError: There is none, or it lies where anyone can download from it.
 
     """
-    return Storage(path, **(options or {})) if path else Storage()
+    if not path and not options:
+        return Storage()
+    given = {key.lower(): value for key, value in (options or {}).items()}
+    return Storage(path, **{**(get_settings().storage_options or {}), **given})
 
 
 def get_storage_class(path: str | None = None) -> Any:

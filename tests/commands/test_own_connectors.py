@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError
+from django.db import connections
 from pytest_django import Settings
 
 from dbbackup.db.base import get_connector
@@ -26,7 +27,7 @@ def restore(call: Call, *arguments: str) -> str:
     return call("dbrestore", "--noinput", "-d", "default", *arguments)
 
 
-@pytest.mark.parametrize("connector", ["ByHand", "Seeking", "ByCommand", "Telling"])
+@pytest.mark.parametrize("connector", ["ByHand", "Seeking", "ByCommand", "Telling", "AtItsEnd"])
 @pytest.mark.parametrize("flag", ["-v1", "-z"])
 def test_its_dump_comes_back(
     call: Call, database: Path, store: Path, settings: Settings, connector: str, flag: str
@@ -167,3 +168,47 @@ def test_restore_dump_takes_any_binary_file(database: Path, tmp_path: Path) -> N
     with (tmp_path / "copy").open("rb") as file:
         get_connector("default").restore_dump(file)
     assert rows(database) == before
+
+
+def test_bytes_that_it_changes_are_stored_changed(
+    call: Call, database: Path, store: Path, settings: Settings
+) -> None:
+    use(settings, "Masking")
+    fill(database, ["a"])
+    call("dbbackup")
+    (backup,) = (path for path in store.iterdir() if not path.name.endswith(".metadata"))
+    assert bytes(byte ^ 7 for byte in backup.read_bytes()[:16]) == b"SQLite format 3\0"
+
+
+def test_an_engine_of_the_projects_own_restores_its_own_backups(
+    call: Call, database: Path, settings: Settings
+) -> None:
+    settings.DBBACKUP_CONNECTOR_MAPPING = {"my.engine": "dbbackup.db.sqlite.SqliteBackupConnector"}
+    entry = connections["default"].settings_dict
+    before = fill(database, ["a"])
+    entry["ENGINE"] = "my.engine"
+    try:
+        call("dbbackup")
+        fill(database, ["b"])
+        restore(call)
+    finally:
+        entry["ENGINE"] = "django.db.backends.sqlite3"
+    assert rows(database) == before
+
+
+def test_what_is_no_connector_is_named(call: Call, database: Path, settings: Settings) -> None:
+    settings.DBBACKUP_CONNECTORS = {"default": {"CONNECTOR": "json.dumps"}}
+    with pytest.raises(CommandError, match=r"`json\.dumps` is no connector") as caught:
+        call("dbbackup")
+    assert caught.value.returncode == 2
+
+
+def test_backups_with_its_extension_belong_to_its_database(
+    call: Call, database: Path, store: Path, settings: Settings
+) -> None:
+    use(settings, "ByHand")
+    fill(database, ["a"])
+    call("dbbackup")
+    (manifest,) = store.glob("*.metadata")
+    manifest.unlink()
+    assert call("listbackups", "-q", "-d", "default").split()[0].endswith(".hand")

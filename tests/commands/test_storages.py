@@ -12,6 +12,9 @@ from django.core.files.storage import storages
 from django.core.management import CommandError
 from pytest_django import Settings
 
+from dbbackup._bridge import StorageBridge
+from dbbackup._upload import StorageUpload
+from dbbackup.exceptions import BackupExistsError
 from tests import storages as habits
 from tests.conftest import Call
 from tests.project import Project, fill, pad, rows, wait_until
@@ -223,3 +226,68 @@ def test_one_that_hangs_hears_control_c(project: Project) -> None:
         assert command.returncode == 130, err
         assert time.monotonic() - started < 10
     assert project.ok("listbackups", "-q") == ""
+
+
+@pytest.mark.parametrize("begins_late", [True, False])
+def test_of_two_runs_that_want_one_name_each_keeps_its_hands_off_the_others(
+    store: Path, begins_late: bool
+) -> None:
+    storage = habits.Plain(str(store))
+    bridge = StorageBridge(storage)
+    first, second = (bridge.claim("name", False, b'{"run": %d}' % number) for number in (1, 2))
+    first.send(b"first")
+    if begins_late:
+        finish(first, b"whole")
+        with pytest.raises(BackupExistsError):
+            second.send(b"second")
+        second.abandon()
+        assert {path.name: path.read_bytes() for path in store.iterdir()} == {
+            "name": b"first",
+            "name.metadata": b"whole",
+        }
+        return
+    # As if it had asked at the same moment.
+    storage.delete("name.metadata")
+    second.send(b"second")
+    with pytest.raises(BackupExistsError):
+        finish(first, b"whole")
+    first.abandon()
+    name = second.finish()
+    second.commit(b"whole")
+    assert ((store / name).read_bytes(), (store / f"{name}.metadata").read_bytes()) == (b"second", b"whole")
+
+
+def finish(upload: StorageUpload, manifest: bytes) -> None:
+    upload.finish()
+    upload.commit(manifest)
+
+
+def test_a_source_that_fails_before_its_first_byte_leaves_the_old_backup_of_that_name(
+    call: Call, database: Path, configure: Configure, settings: Settings
+) -> None:
+    configure(habits.Plain, allow_overwrite=True)
+    before = fill(database, ["a"])
+    call("dbbackup", "-o", "mine.sqlite3")
+    database.rename(database.with_name("away"))
+    with pytest.raises(CommandError):
+        call("dbbackup", "-o", "mine.sqlite3")
+    database.with_name("away").rename(database)
+    fill(database, ["b"])
+    call("dbrestore", "--noinput", "-d", "default")
+    assert rows(database) == before
+
+
+def test_a_newer_backup_that_is_damaged_is_not_passed_over_in_silence(
+    call: Call, database: Path, store: Path
+) -> None:
+    before = fill(database, ["a"])
+    call("dbbackup")
+    fill(database, ["b"])
+    call("dbbackup")
+    newest = max(path for path in store.iterdir() if path.suffix == ".sqlite3")
+    newest.write_bytes(newest.read_bytes()[:-1])
+    assert "a newer backup is passed over" in call("dbrestore", "--noinput", "-d", "default")
+    assert rows(database) == before
+    with pytest.raises(CommandError) as caught:
+        call("verifybackups")
+    assert caught.value.returncode == 6

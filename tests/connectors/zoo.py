@@ -139,8 +139,8 @@ def make_zoo(path: Path, *, wal: bool = False) -> None:
         connection.execute("DELETE FROM items WHERE id = 1000")
         many("INSERT INTO texts (value) VALUES (?)", [(value,) for value in TEXTS])
         many(
-            "INSERT INTO numbers (value, r, n, i, t, b) VALUES (?1, ?1, ?1, ?1, ?1, ?1)",
-            [(value,) for value in NUMBERS],
+            "INSERT INTO numbers (value, r, n, i, t, b) VALUES (?, ?, ?, ?, ?, ?)",
+            [(value,) * 6 for value in NUMBERS],
         )
         many("INSERT INTO lower_case (b) VALUES (?)", [("a",), (None,)])
         many("INSERT INTO with_comments (id) VALUES (?)", [(1,), (2,)])

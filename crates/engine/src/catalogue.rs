@@ -139,6 +139,21 @@ impl Catalogue {
         Err(not_found(scope, format!("{what}: {why}:{}", list.concat())).hint("name a server, or a backup"))
     }
 
+    /// Returns the files that cannot be whole, by their names are in `scope`, and are newer than `backup`: whoever is
+    /// given that one should know of them.
+    pub fn newer_faulty<'a>(
+        &'a self,
+        backup: &'a Backup,
+        scope: &'a Scope,
+        naming: &'a Naming,
+    ) -> impl Iterator<Item = &'a Faulty> {
+        self.faulty.iter().filter(move |faulty| {
+            let in_scope = naming.kind_of(&faulty.name) == Some(scope.kind);
+            let parsed = naming.parse(&faulty.name).filter(|parsed| in_scope && parsed.alias == scope.alias);
+            parsed.is_some_and(|parsed| parsed.created_at > backup.created_at)
+        })
+    }
+
     /// Returns the backup `name`.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use dbbackup::{Cancel, Error, Event, Progress, Run};
-use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
+use pyo3::exceptions::{PyException, PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
 
 use crate::errors;
@@ -25,7 +25,7 @@ pub(crate) fn attend<T: Send>(
 ) -> PyResult<T> {
     let (attendant, run) = Attendant::start(progress);
     let result = py.detach(|| {
-        let _current = Current::enter(&run);
+        let _current = Current::enter(&run, &attendant);
         work(&run)
     });
     // A signal that came while the work was ending.
@@ -43,19 +43,32 @@ pub(crate) fn attend<T: Send>(
 
 /// Returns the run that this thread is in, or one of its own.
 pub(crate) fn current_run() -> Run {
-    CURRENT.with_borrow(Clone::clone).unwrap_or_else(|| Attendant::start(None).1)
+    CURRENT.with_borrow(Clone::clone).map_or_else(|| Attendant::start(None).1, |(run, _)| run)
+}
+
+/// Takes what Python raised where it cannot go on: an interruption ends the run that this thread is in, and is raised
+/// again at its end; anything else is printed.
+pub(crate) fn raised_on_the_way_out(py: Python<'_>, exception: PyErr, object: &Bound<'_, PyAny>) {
+    let current = CURRENT.with_borrow(Clone::clone);
+    match current.filter(|_| !exception.is_instance_of::<PyException>(py)) {
+        Some((run, attendant)) => {
+            run.cancel.request(signal_of(&exception));
+            lock(&attendant.raised).get_or_insert(exception);
+        }
+        None => exception.write_unraisable(py, Some(object)),
+    }
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<Run>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<(Run, Arc<Attendant>)>> = const { RefCell::new(None) };
 }
 
 /// Makes a run the thread's current one; dropped, the one before is again.
-struct Current(Option<Run>);
+struct Current(Option<(Run, Arc<Attendant>)>);
 
 impl Current {
-    fn enter(run: &Run) -> Self {
-        Self(CURRENT.replace(Some(run.clone())))
+    fn enter(run: &Run, attendant: &Arc<Attendant>) -> Self {
+        Self(CURRENT.replace(Some((run.clone(), Arc::clone(attendant)))))
     }
 }
 

@@ -39,11 +39,14 @@ pub(crate) fn newest(
     database: String,
     servername: Option<&str>,
     kind: &str,
-) -> PyResult<Backup> {
+) -> PyResult<(Backup, Vec<Faulty>)> {
     let scope = Scope { alias, kind: kind_of(kind)?, database: Some(database) };
     let catalogue = read(py, store, naming)?;
     let newest = catalogue.newest(&scope, servername, &naming.0.servername);
-    Backup::new(py, newest.map_err(|error| to_python(py, &error))?)
+    let newest = newest.map_err(|error| to_python(py, &error))?;
+    let passed_over = catalogue.newer_faulty(newest, &scope, &naming.0);
+    let passed_over = passed_over.map(|faulty| (faulty.name.clone(), faulty.why.clone())).collect();
+    Ok((Backup::new(py, newest)?, passed_over))
 }
 
 /// Deletes old backups. The contract is documented in `_engine.pyi`.

@@ -89,7 +89,10 @@ impl source::Source for PySource {
             let file = self.open.call0(py).map_err(failed)?;
             let facts = self.facts.as_ref().map(|facts| facts.clone_ref(py));
             // A file over a tool's dump that nobody has read needs no way through Python.
-            let native = file.bind(py).getattr("native").ok();
+            // A class of somebody else's, or one around it, may change the bytes.
+            let streamed = PyModule::import(py, "dbbackup._file").and_then(|module| module.getattr("StreamedFile"));
+            let is_plain = streamed.is_ok_and(|class| file.bind(py).get_type().is(&class));
+            let native = if is_plain { file.bind(py).getattr("native").ok() } else { None };
             let native = native.and_then(|native| native.cast_into::<Dump>().ok()?.get().take());
             let inner = match native {
                 Some(inner) => Inner::Native { inner, _file: file },

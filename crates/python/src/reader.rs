@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::attend::raised_on_the_way_out;
 use crate::errors::{from_python, to_python};
 
 /// A file object of Python, read in large parts.
@@ -61,7 +62,7 @@ impl Drop for PyReader {
     fn drop(&mut self) {
         Python::attach(|py| {
             if let Err(exception) = self.file.bind(py).call_method0("close") {
-                exception.write_unraisable(py, Some(self.file.bind(py)));
+                raised_on_the_way_out(py, exception, self.file.bind(py));
             }
         });
     }

@@ -9,6 +9,7 @@ use dbbackup::{Error, ErrorKind, Local, Result, Stage};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::attend::raised_on_the_way_out;
 use crate::errors::from_python;
 use crate::reader::{PyReader, read_part};
 
@@ -89,7 +90,10 @@ impl EngineStore for Bridge {
         });
         let answers = match answers {
             Ok(answers) => answers,
-            Err(error) => return vec![Err(error)],
+            Err(error) => {
+                let (kind, message) = (error.kind(), error.to_string());
+                return names.iter().map(|_| Err(Error::new(kind, message.clone()).at(Stage::Store))).collect();
+            }
         };
         Python::attach(|py| {
             let read = |answer: Py<PyAny>| {
@@ -194,7 +198,7 @@ impl Drop for BridgeSlot {
         }
         Python::attach(|py| {
             if let Err(exception) = self.upload.bind(py).call_method0("abandon") {
-                exception.write_unraisable(py, Some(self.upload.bind(py)));
+                raised_on_the_way_out(py, exception, self.upload.bind(py));
             }
         });
     }

@@ -217,9 +217,12 @@ def get_connector(database_name: str | None = None, *, connector_path: str | Non
     options = {
         key: value for key, value in settings.connectors.get(alias, {}).items() if key.upper() != "CONNECTOR"
     }
-    connector_class = _import_connector(connector_path or connector_path_of(alias))
-    connector: BaseDBConnector = connector_class(alias, **options)
-    return connector
+    return _import_connector(connector_path or connector_path_of(alias))(alias, **options)
+
+
+def connector_class_of(alias: str) -> type[BaseDBConnector]:
+    """Return the class of the connector that the settings give to the database `alias`."""
+    return _import_connector(connector_path_of(alias))
 
 
 def connector_path_of(alias: str) -> str:
@@ -239,9 +242,9 @@ def same_format(engine: str, other_engine: str) -> bool:
     )
 
 
-def _import_connector(path: str) -> Any:
+def _import_connector(path: str) -> type[BaseDBConnector]:
     try:
-        return import_string(path)
+        found = import_string(path)
     except ImportError as error:
         if path in CONNECTOR_MAPPING.values():
             message = f"the connector `{path}` is not there yet"
@@ -253,6 +256,10 @@ def _import_connector(path: str) -> Any:
         raise ConfigurationError(
             message, subject=path, hint="see DBBACKUP_CONNECTORS and DBBACKUP_CONNECTOR_MAPPING"
         ) from error
+    if not (isinstance(found, type) and issubclass(found, BaseDBConnector)):
+        message = f"`{path}` is no connector: it is no subclass of `dbbackup.db.base.BaseDBConnector`"
+        raise ConfigurationError(message, subject=path)
+    return found
 
 
 if TYPE_CHECKING:

@@ -35,6 +35,11 @@ class DjangoConnector(RowsConnector):
 
     extension = "json"
 
+    @property
+    def restores_by_itself(self) -> bool:
+        """Whether a restore that fails changes nothing: not where there are no transactions."""
+        return super().restores_by_itself and has_transactions(self.connection)
+
     def describe_target(self) -> str:
         """Return the engine, the database's name and how many tables it has."""
         description = super().describe_target()

@@ -19,6 +19,8 @@ FINISHED_WITH_WARNINGS = 3
 DECLINED = 7
 SOME_FAILED = 11
 
+_OWN_ENDS = (FINISHED_WITH_WARNINGS, DECLINED, SOME_FAILED)
+
 KINDS = {"db": "database", "media": "media"}
 """What ``-c/--content-type`` calls the kinds of backups."""
 
@@ -74,7 +76,8 @@ class DbbackupCommand(BaseCommand):
                 raise CommandError(error.for_terminal(), returncode=error.exit_code) from error
             except Exception as error:
                 # Those statuses are ours: what failed was reported, and an answer is no failure.
-                if getattr(error, "returncode", None) not in (FINISHED_WITH_WARNINGS, DECLINED, SOME_FAILED):
+                is_ours = isinstance(error, CommandError) and error.returncode in _OWN_ENDS
+                if not is_ours:
                     self.report(error)
                 raise
 

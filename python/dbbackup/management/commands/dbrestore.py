@@ -106,10 +106,13 @@ class Command(DbbackupCommand):
             try:
                 with self.progress_bar(alias, verbosity) as progress:
                     report = run_restore(plan, progress=progress)
-            except DbbackupError as error:
+            except BaseException as error:
                 if saved:
                     way_back = f"what was there comes back with: dbrestore -d {alias} -i {saved.receipt.name}"
-                    error.hint = f"{error.hint}; {way_back}" if error.hint else way_back
+                    if isinstance(error, DbbackupError):
+                        error.hint = f"{error.hint}; {way_back}" if error.hint else way_back
+                    else:
+                        self.stderr.write(way_back)
                 raise
             size, duration = human_bytes(report.plain_bytes), human_seconds(report.seconds)
             line = f"restored {plan.chosen.label} ({size} in {duration})"

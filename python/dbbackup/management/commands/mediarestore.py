@@ -81,6 +81,9 @@ class Command(DbbackupCommand):
             )
             if interactive and not dry_run:
                 self.ask(plan.question())
+            elif verbosity >= 1:
+                for sentence in plan.chosen.surprises:
+                    self.say(f"{MEDIA}: {sentence}")
             facts = {"filename": plan.chosen.label, "servername": servername, "storage": signal_storage()}
             if not dry_run:
                 self.announce(pre_media_restore, **facts)

@@ -10,7 +10,7 @@ from dbbackup._place import backup_place
 from dbbackup._select import backups_to_verify, scopes
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup.conf import get_settings
-from dbbackup.exceptions import BackupNotFoundError, DbbackupError
+from dbbackup.exceptions import BackupNotFoundError, CorruptBackupError, DbbackupError
 from dbbackup.management.commands._base import KINDS, DbbackupCommand
 
 
@@ -53,8 +53,11 @@ class Command(DbbackupCommand):
                 wanted = scopes(settings, databases=database, content_type=content_type)
                 names, faulty = backups_to_verify(place, settings, wanted, everything=options["all"])
                 for name, why in faulty:
+                    error = CorruptBackupError(why, subject=name)
+                    code = error.exit_code
+                    self.report(error, f"`{name}`")
                     self.stderr.write(f"{name}: {why}")
-                if not names:
+                if not names and not faulty:
                     message = "there is no backup to verify"
                     raise BackupNotFoundError(message, hint="`listbackups` shows what there is")
             for name in names:
@@ -69,7 +72,7 @@ class Command(DbbackupCommand):
                     self.stderr.write(f"{name}: {error.for_terminal()}")
                 else:
                     self._tell(report, verbosity)
-        self.end(code, [f"not every one of {len(names)} backups is whole"] if code else [])
+        self.end(code, ["not every backup is whole"] if code else [])
 
     def _tell(self, report: _engine.Report, verbosity: int) -> None:
         if verbosity < 1:
