@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.db import connections
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from tests.project import Project
 
@@ -27,14 +27,15 @@ def two_databases(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Path]:
+def database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
     """The file of ``default`` in this process; ``second`` is beside it. Neither exists yet."""
     folder = tmp_path / "databases"
     folder.mkdir()
     names = {alias: connections[alias].settings_dict["NAME"] for alias in connections}
     for alias in connections:
         connections[alias].settings_dict["NAME"] = str(folder / f"{alias}.sqlite3")
-    yield folder / "default.sqlite3"
+    with django_db_blocker.unblock():
+        yield folder / "default.sqlite3"
     for alias, name in names.items():
         connections[alias].close()
         connections[alias].settings_dict["NAME"] = name

@@ -251,7 +251,7 @@ def damaged(sound: bytes) -> dict[str, bytes]:
         "cut in a page": sound[:-100],
         "cut in the header": sound[:50],
         "bytes after the end": sound + b"x",
-        "text": b"CREATE TABLE item (id INTEGER);\n",
+        "text": b"Dear database,\n",
         "page of zeros": sound[:4096] + bytes(4096) + sound[8192:],
         "packed and cut": packed[:-20],
         "packed and flipped": flip(packed, len(packed) // 2),
