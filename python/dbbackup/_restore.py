@@ -16,6 +16,7 @@ from dbbackup._format import connector_for
 from dbbackup._input import Chosen, choose
 from dbbackup._manifest import ask_validator
 from dbbackup.db.base import DEFAULT_CONNECTOR, BaseDBConnector, get_connector, same_format
+from dbbackup.db.sqlite import is_in_memory
 from dbbackup.exceptions import ConfigurationError, DbbackupError, RefusedError
 
 if TYPE_CHECKING:
@@ -167,8 +168,9 @@ def run_restore(plan: RestorePlan, *, progress: _engine.Progress | None) -> _eng
 
 
 def _close(connection: Any) -> None:
-    # Django opens it again when it is used, and leaves one to a database in memory open.
-    if not connection.in_atomic_block:
+    # Django opens it again when it is used. A database in memory would end with it.
+    in_memory = connection.vendor == "sqlite" and is_in_memory(connection.settings_dict["NAME"])
+    if not connection.in_atomic_block and not in_memory:
         connection.close()
 
 
