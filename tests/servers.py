@@ -36,6 +36,7 @@ class Server:
 
     protocol: Protocol
     root: Path
+    keys: Path
     port: int
     process: subprocess.Popen[bytes] = field(repr=False)
 
@@ -46,7 +47,7 @@ class Server:
         self.look_again()
         return path
 
-    def storage(self, folder: str, *, password: str = PASSWORD, **options: object) -> dict[str, Any]:
+    def storage(self, folder: str, *, password: str = PASSWORD, **options: Any) -> dict[str, Any]:
         """An entry of ``STORAGES`` that keeps backups in the bucket or folder, with more `options`."""
         backend, usual = {
             "s3": ("s3.S3Storage", self._s3_options(folder, password)),
@@ -66,7 +67,7 @@ class Server:
         """Wait until it has done with what it was sent: its folder stays as it is for a while."""
         before: object = None
         while before != (before := {path: path.stat() for path in self.root.rglob("*")}):
-            time.sleep(0.3)
+            time.sleep(0.1)
 
     def pause(self) -> None:
         """Stop it where it is: connections stay, and nobody answers."""
@@ -107,12 +108,12 @@ class Server:
 
 
 @contextmanager
-def serving(protocol: Protocol, root: Path, *options: str) -> Iterator[Server]:
+def serving(protocol: Protocol, root: Path, keys: Path, *options: str) -> Iterator[Server]:
     """Start a server of the folder `root`, which is made if it is not there, and stop it at the end of the block.
 
-    Its log and the keys that it makes are beside the folder.
+    Its log is beside the folder. SFTP's host keys are in `keys`, where they are made if need be.
     """
-    server = _start(protocol, root, options)
+    server = _start(protocol, root, keys, options)
     try:
         yield server
     finally:
@@ -136,11 +137,11 @@ def require(program: Path) -> str:
     return str(program)
 
 
-def _start(protocol: Protocol, root: Path, options: tuple[str, ...]) -> Server:
+def _start(protocol: Protocol, root: Path, keys: Path, options: tuple[str, ...]) -> Server:
     rclone = require(Path(sysconfig.get_path("scripts")) / "rclone")
     root.mkdir(exist_ok=True)
     log = root.with_name(f"{root.name}.log")
-    usual = ["--config", "", "--cache-dir", str(root.with_name("rclone-cache"))]
+    usual = ["--config", "", "--cache-dir", str(keys)]
     usual += ["--dir-cache-time", f"{CACHE_SECONDS}s"]
     who = ["--user", USER, "--pass", PASSWORD]
     if protocol == "s3":
@@ -152,7 +153,7 @@ def _start(protocol: Protocol, root: Path, options: tuple[str, ...]) -> Server:
         with log.open("ab") as output:
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         if _listens(port, process):
-            return Server(protocol, root, port, process)
+            return Server(protocol, root, keys, port, process)
         process.kill()
         process.wait()
     message = f"cannot start `rclone serve {protocol}`: {log.read_text()[-1000:]}"

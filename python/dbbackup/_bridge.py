@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +10,7 @@ from django.core.files.storage import Storage
 
 from dbbackup._aside import for_each
 from dbbackup._asked import AskedStorage
-from dbbackup._download import StorageDownload
+from dbbackup._download import OpenFile, StorageDownload
 from dbbackup._upload import MANIFEST_ENDING, StorageUpload
 from dbbackup.exceptions import BackupExistsError, BackupNotFoundError, UnsupportedError
 
@@ -53,6 +54,9 @@ class StorageBridge:
         self._keys: dict[str, str] = {}
         """Of the files that were listed: name → the storage's own name."""
         self._class = class_that_saves(storage)
+        self._files: list[OpenFile] = []
+        """The file that was read last, for whoever reads it next."""
+        weakref.finalize(self, _close_all, self._files)
 
     @property
     def is_atomic(self) -> bool:
@@ -80,11 +84,12 @@ class StorageBridge:
     def open(self, name: str) -> StorageDownload:
         """Open a payload for reading."""
         message = f"cannot find backup `{name}` in the storage"
+        file = self._opened(self.key(name))
         # Some storages open anything, and fail when it is read.
-        if not self.exists(name):
+        if file is None and not self.exists(name):
             raise BackupNotFoundError(message, subject=name)
         try:
-            return StorageDownload(self.storage, self.key(name))
+            return StorageDownload(file or self._to_open(self.key(name)))
         except FileNotFoundError as error:
             raise BackupNotFoundError(message, subject=name) from error
 
@@ -116,6 +121,7 @@ class StorageBridge:
 
     def delete(self, name: str) -> None:
         """Delete a file; one that is gone already is no error."""
+        self._close()
         with suppress(FileNotFoundError):
             self.storage.delete(self.key(name))
 
@@ -129,6 +135,22 @@ class StorageBridge:
             return self.storage.exists(self.key(name))
         except NotImplementedError:
             return otherwise
+
+    def _opened(self, key: str) -> OpenFile | None:
+        """Return the file that was read last, if it is the one, and nobody else reads it."""
+        return next((file for file in self._files if file.key == key and not file.is_in_use), None)
+
+    def _to_open(self, key: str) -> OpenFile:
+        """Return a file that is not open yet, in the place of the one that was read last."""
+        self._close()
+        file = OpenFile(self.storage, key)
+        self._files.append(file)
+        return file
+
+    def _close(self) -> None:
+        """Close the file that was read last, where nobody reads it any more."""
+        _close_all([file for file in self._files if not file.is_in_use])
+        self._files[:] = [file for file in self._files if file.is_in_use]
 
     def _listed_key(self, listed: str) -> str:
         """Return the storage's own name of a file that `listdir` gave, with folders before its name or without."""
@@ -150,6 +172,11 @@ class StorageBridge:
             return None
         except Exception as error:
             return error
+
+
+def _close_all(files: list[OpenFile]) -> None:
+    for file in files:
+        file.close()
 
 
 def class_that_saves(storage: Any) -> str:

@@ -34,11 +34,19 @@ class RemoteProject(Project):
 
     def keep_backups_in(self, server: Server, folder: str, **options: Any) -> None:
         """Make the bucket or folder the storage of the backups."""
+        # Without any handler, Python would print paramiko's errors, with their tracebacks, on standard error.
+        self.configure('import logging; logging.getLogger("paramiko").addHandler(logging.NullHandler())')
         self.configure(f'STORAGES["dbbackup"] = {server.storage(folder, **options)!r}')
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def server_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where SFTP servers find their host keys, which take half a second to make."""
+    return tmp_path_factory.mktemp("keys")
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory, server_keys: Path) -> Iterator[Servers]:
     """Return the server of a protocol, started when it is first asked for. Nobody stops it before the end."""
     folder = tmp_path_factory.mktemp("servers")
     running: dict[Protocol, Server] = {}
@@ -46,7 +54,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
         def server(protocol: Protocol) -> Server:
             if protocol not in running:
-                running[protocol] = stack.enter_context(serving(protocol, folder / protocol))
+                running[protocol] = stack.enter_context(serving(protocol, folder / protocol, server_keys))
             return running[protocol]
 
         yield server
@@ -100,7 +108,8 @@ def hang_up(storage: Any) -> None:
         storage.close()
     if getattr(storage, "_connection", None):
         storage._connection.close()
-    gc.collect()
+    if hasattr(storage, "_connection"):
+        gc.collect()
 
 
 def listed(call: Call) -> list[str]:

@@ -1,7 +1,7 @@
 """What is left when a run, or the server, dies or stops in the middle: no backup, a clear word, and no hanging."""
 
 import os
-import re
+import shutil
 import signal
 import subprocess
 import time
@@ -18,27 +18,32 @@ from tests.storages_real.conftest import RemoteProject, names
 MEBIBYTES = 32
 """More than the buffers on the way to a server take that does not answer: 8 MiB a part, or a socket's few."""
 
-WITHOUT_PARAMIKOS_LINE = "^CommandError: "
-"""paramiko's logger has no handler in a plain project, so that Python prints its errors on standard error."""
-
 pytestmark = pytest.mark.timeout(90)
 
 
 @pytest.fixture(params=PROTOCOLS)
-def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+def own_server(request: pytest.FixtureRequest, tmp_path: Path, server_keys: Path) -> Iterator[Server]:
     """A server of each protocol in turn, for this test alone: it may stop it and kill it."""
-    with serving(request.param, tmp_path / "served") as server:
+    with serving(request.param, tmp_path / "served", server_keys) as server:
         server.folder("backups")
         yield server
 
 
+@pytest.fixture(scope="session")
+def large_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that takes a while to upload, to be copied."""
+    path = tmp_path_factory.mktemp("large") / "db.sqlite3"
+    fill(path, ["a"], wal=True)
+    pad(path, MEBIBYTES)
+    return path
+
+
 @pytest.fixture
-def large(tmp_path: Path, own_server: Server) -> RemoteProject:
-    """A project with a database that takes a while to upload."""
+def large(tmp_path: Path, own_server: Server, large_database: Path) -> RemoteProject:
+    """A project with a copy of it."""
     project = RemoteProject(tmp_path / "project")
     project.keep_backups_in(own_server, "backups")
-    fill(project.database, ["a"], wal=True)
-    pad(project.database, MEBIBYTES)
+    shutil.copy(large_database, project.database)
     return project
 
 
@@ -95,7 +100,6 @@ def test_one_that_is_killed_is_never_listed(large: RemoteProject, own_server: Se
         assert '"writing"' in (own_server.root / "backups" / manifest).read_text()
         assert "it is still being written" in large.fails(4, "dbrestore", "--noinput", "-i", name)
     assert large.ok("listbackups", "-q") == ""
-    assert "cannot find a backup" in large.fails(4, "dbrestore", "--noinput")
     assert rows(large.database) == now
 
 
@@ -108,20 +112,16 @@ def test_a_server_that_dies_is_a_failure_and_a_mail(large: RemoteProject, own_se
         _, err = command.communicate(timeout=60)
     assert command.returncode == 1, err
     assert "Traceback" not in err, err
-    assert re.search(WITHOUT_PARAMIKOS_LINE + "cannot write `default-host-", err, re.MULTILINE), err
+    assert err.startswith("CommandError: cannot write `default-host-"), err
     (mail,) = (large.root / "mails").iterdir()
     assert "dbbackup failed on host: cannot write" in mail.read_text().replace("\n ", " ")
     assert PASSWORD not in err + mail.read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_one_that_is_interrupted_leaves_nothing(
-    tmp_path: Path, own_server: Server, large: RemoteProject, number: signal.Signals
-) -> None:
+def test_one_that_is_terminated_leaves_nothing(large: RemoteProject, own_server: Server) -> None:
     with uploading(large, own_server) as command:
         own_server.go_on()
-        code, _ = hears(number, command)
-    assert code == 128 + number
+        assert hears(signal.SIGTERM, command) == (143, "")
     own_server.settle()
     assert names(own_server.root / "backups") == []
 
@@ -137,12 +137,10 @@ def test_control_c_is_heard_while_the_server_does_not_answer(
     assert large.ok("listbackups", "-q") == ""
 
 
-@pytest.mark.parametrize("command", [["dbbackup"], ["listbackups"], ["dbrestore", "--noinput"]], ids=" ".join)
-def test_control_c_is_heard_while_connecting(
-    small: RemoteProject, own_server: Server, command: list[str]
-) -> None:
+@pytest.mark.parametrize("command", ["dbbackup", "listbackups"])
+def test_control_c_is_heard_while_connecting(small: RemoteProject, own_server: Server, command: str) -> None:
     own_server.pause()
-    with small.running(*command) as process:
+    with small.running(command) as process:
         wait_until(lambda: process.poll() is not None or has_connection(process.pid, own_server.port))
         time.sleep(0.2)
         assert hears(signal.SIGINT, process) == (130, "interrupted\n")
@@ -167,7 +165,7 @@ def test_a_server_that_dies_in_a_restore_changes_nothing(large: RemoteProject, o
         _, err = command.communicate(timeout=60)
     assert command.returncode == 1, err
     assert "Traceback" not in err, err
-    assert re.search(WITHOUT_PARAMIKOS_LINE + "cannot read `default-host-", err, re.MULTILINE), err
+    assert err.startswith("CommandError: cannot read `default-host-"), err
     assert rows(large.database) == now
     assert not list(large.root.glob(".dbbackup-*"))
 
@@ -176,16 +174,22 @@ def test_a_server_that_dies_in_a_restore_changes_nothing(large: RemoteProject, o
 def restoring_slowly(
     project: RemoteProject, server: Server
 ) -> Iterator[tuple[subprocess.Popen[str], Server]]:
-    """Back up and start a restore; in the block, a second of it or so has been downloaded, of ten."""
+    """Back up and start a restore; in the block, a part of it has been downloaded, and more than that has not."""
     project.ok("dbbackup", "-q")
     server.kill()
-    with serving(server.protocol, server.root, "--bwlimit", f"{MEBIBYTES // 10}M") as slow:
+    with serving(server.protocol, server.root, server.keys, "--bwlimit", f"{MEBIBYTES // 10}M") as slow:
         project.keep_backups_in(slow, "backups")
+        before = read_bytes(slow)
         with project.running("dbrestore", "--noinput") as command:
-            wait_until(lambda: command.poll() is not None or list(project.root.glob(".dbbackup-*")))
-            time.sleep(1)
+            wait_until(lambda: command.poll() is not None or read_bytes(slow) > before + 4 * 1024 * 1024)
             assert command.poll() is None, command.communicate()
             yield command, slow
+
+
+def read_bytes(server: Server) -> int:
+    """Bytes that the server has read so far, from its folder above all."""
+    lines = Path(f"/proc/{server.process.pid}/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in lines)["rchar"])
 
 
 def has_connection(process: int, port: int) -> bool:
