@@ -12,7 +12,7 @@ from dbbackup._aside import for_each
 from dbbackup._asked import AskedStorage
 from dbbackup._download import OpenFile, StorageDownload
 from dbbackup._upload import MANIFEST_ENDING, StorageUpload
-from dbbackup.exceptions import BackupExistsError, BackupNotFoundError, UnsupportedError
+from dbbackup.exceptions import BackupExistsError, BackupNotFoundError, StorageError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,8 +122,16 @@ class StorageBridge:
     def delete(self, name: str) -> None:
         """Delete a file; one that is gone already is no error."""
         self._close()
+        key = self.key(name)
         with suppress(FileNotFoundError):
-            self.storage.delete(self.key(name))
+            self.storage.delete(key)
+        # SFTP's class of django-storages says nothing when the server refuses. Those of objects do.
+        if self._class in OBJECT_STORAGES:
+            return
+        with suppress(NotImplementedError):
+            if self.storage.exists(key):
+                message = f"cannot delete `{name}`: {self.describe()} still has it"
+                raise StorageError(message, subject=name, hint="see who may delete files there")
 
     def key(self, name: str) -> str:
         """Return the storage's own name of the file `name`."""

@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.core.files.storage import storages
+from pytest_django import Settings
 
 from tests.conftest import Call
 from tests.project import fill, rows
-from tests.servers import Server
-from tests.storages_real.conftest import Use, listed, names
+from tests.servers import PROTOCOLS, Protocol, Server, serving
+from tests.storages_real.conftest import Servers, Use, hang_up, listed, names, refused
 
 
 def test_s3_that_unpacks_gzip_gives_back_what_was_stored(
@@ -49,3 +51,27 @@ def test_ftp_that_overwrites_lists_restores_and_cleans(
     (newest,) = listed(call)
     assert names(folder) == [newest, f"{newest}.metadata"]
     assert newest.endswith(".gz")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_deletion_that_is_refused_is_no_success(
+    call: Call,
+    database: Path,
+    use: Use,
+    servers: Servers,
+    settings: Settings,
+    server_keys: Path,
+    protocol: Protocol,
+) -> None:
+    folder = use(servers(protocol))
+    fill(database, ["a"])
+    call("dbbackup")
+    call("dbbackup", "-z")
+    hang_up(storages["dbbackup"])
+    before = names(folder)
+    with serving(protocol, folder.parent, server_keys, "--read-only") as server:
+        settings.STORAGES = settings.STORAGES | {"dbbackup": server.storage(folder.name)}
+        code, message = refused(call, "prunebackups", "--keep", "1", "-c", "db")
+        hang_up(storages["dbbackup"])
+    assert (code, "cannot delete `" in message) == (1, True), message
+    assert names(folder) == before
