@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import SuspiciousOperation
@@ -86,7 +86,7 @@ class AskedStorage:
 
     def read(self, name: str, most: int) -> bytes:
         """Return the first `most` bytes of a file."""
-        with self.told(f"read `{name}`"), self.raw.open(name, "rb") as file:
+        with self.told(f"read `{name}`"), closing(self.raw.open(name, "rb")) as file:
             content = file.read(most)
             return content if isinstance(content, bytes) else str(content).encode()
 

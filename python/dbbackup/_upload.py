@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
 from django.core.files.base import ContentFile
@@ -172,7 +172,7 @@ class StorageUpload:
             return
         if size == sent:
             return
-        with self._storage.told(f"read `{self._key}`"), self._storage.open(self._key) as file:
+        with self._storage.told(f"read `{self._key}`"), closing(self._storage.open(self._key)) as file:
             stored = sum(len(part) for part in iter(lambda: file.read(1024 * 1024), b""))
         if stored != sent:
             message = f"cannot write backup `{self._key}`: the storage has {stored} of {sent} bytes"
