@@ -116,6 +116,7 @@ class StorageBridge:
     def manifests(self, names: list[str]) -> Sequence[bytes | BaseException | None]:
         """Return the manifest of each payload; several at once where the storage is made for that."""
         if self._class in OBJECT_STORAGES and len(names) > 1:
+            self.storage.connect()
             return for_each(names, self._manifest, threads=MANIFESTS_AT_ONCE, name="dbbackup-manifests")
         return [self._manifest(name) for name in names]
 
