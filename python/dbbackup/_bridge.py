@@ -11,11 +11,12 @@ from django.core.files.storage import Storage
 from dbbackup._aside import for_each
 from dbbackup._asked import AskedStorage
 from dbbackup._download import OpenFile, StorageDownload
-from dbbackup._upload import MANIFEST_ENDING, StorageUpload
+from dbbackup._upload import MANIFEST_BYTES, MANIFEST_ENDING, StorageUpload
 from dbbackup.exceptions import BackupExistsError, BackupNotFoundError, StorageError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
 OBJECT_STORAGES = frozenset(
     {
         "storages.backends.s3.S3Storage",
@@ -30,9 +31,6 @@ ATOMIC_STORAGES = OBJECT_STORAGES | {"django.core.files.storage.memory.InMemoryS
 
 MANIFESTS_AT_ONCE: Final = 8
 """Manifests that are read from an object storage at the same time. A guess: each takes one round trip."""
-
-MANIFEST_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of a manifest that are read at most, as everywhere."""
 
 
 class StorageBridge:

@@ -21,6 +21,9 @@ logger = logging.getLogger("dbbackup")
 MANIFEST_ENDING = ".metadata"
 """What a manifest's name ends in, after its payload's."""
 
+MANIFEST_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of a manifest that are read at most, as everywhere."""
+
 CHUNKS_AHEAD: Final = 2
 """Parts of 1 MiB that wait for the storage."""
 
@@ -55,6 +58,8 @@ class StorageUpload:
         self._is_replaced = is_replaced
         self._manifest: str | None = None
         """The storage's name of the manifest that says ``writing``."""
+        self._old_manifest: bytes | None = None
+        """What stood beside the file that is replaced, while that is still there."""
         self._feed: _Feed | None = None
 
     def send(self, part: bytes) -> None:
@@ -66,7 +71,7 @@ class StorageUpload:
         feed = self._started()
         if self._is_replaced:
             # The old manifest must not stand beside the new payload, whatever happens from here on.
-            self._delete(self._key + MANIFEST_ENDING)
+            self._old_manifest = self._take_away(self._key + MANIFEST_ENDING)
         self._key = feed.finish()
         self._is_replaced = False
         self._require_size(feed.bytes)
@@ -113,6 +118,8 @@ class StorageUpload:
         has_payload = self._feed and not self._is_replaced and (is_ours or self._key != self._claimed)
         if has_payload:
             self._delete(self._key)
+        if self._is_replaced and self._old_manifest is not None:
+            self._save_manifest(self._key, self._old_manifest)
         if self._manifest and is_ours:
             self._delete(self._manifest)
 
@@ -156,6 +163,14 @@ class StorageUpload:
         if self._exists(key):
             with suppress(FileNotFoundError):
                 self._storage.delete(key)
+
+    def _take_away(self, key: str) -> bytes | None:
+        """Delete a file and return what it held; ``None``: there was none."""
+        if not self._exists(key):
+            return None
+        content = self._storage.read(key, MANIFEST_BYTES)
+        self._delete(key)
+        return content
 
     def _save_manifest(self, key: str, content: bytes) -> str:
         file = key + MANIFEST_ENDING

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import CommandError
 from pytest_django import Settings
 
 from dbbackup._bridge import StorageBridge
 from dbbackup._upload import StorageUpload
-from dbbackup.exceptions import BackupExistsError
+from dbbackup.exceptions import BackupExistsError, StorageError
 from tests import storages as habits
 from tests.conftest import Call
 from tests.project import Project, fill, pad, rows, wait_until
@@ -291,3 +292,16 @@ def test_a_newer_backup_that_is_damaged_is_not_passed_over_in_silence(
     with pytest.raises(CommandError) as caught:
         call("verifybackups")
     assert caught.value.returncode == 6
+
+
+def test_a_replacement_that_fails_at_its_end_leaves_the_old_manifest(store: Path) -> None:
+    storage = habits.FailingInTheMiddle(str(store))
+    for name, content in (("name", b"old"), ("name.metadata", b"old manifest")):
+        habits.Plain(str(store)).save(name, ContentFile(content))
+    upload = StorageUpload(StorageBridge(storage), "name", None, replace=True, is_replaced=True)
+    upload.send(b"new")
+    with pytest.raises(StorageError, match="the line went dead"):
+        upload.finish()
+    upload.abandon()
+    assert (store / "name").read_bytes() == b"old"
+    assert (store / "name.metadata").read_bytes() == b"old manifest"
