@@ -78,8 +78,15 @@ def test_excluded_tables_are_left_out_and_named(
     (manifest,) = store.glob("*.metadata")
     assert b"canary" not in manifest.with_suffix("").read_bytes()
     assert json.loads(manifest.read_text())["dbbackup"]["excluded"] == ["secret"]
-    call("dbrestore", "--noinput", "-d", "default")
+    out = call("dbrestore", "--noinput", "-d", "default")
     assert rows(database) == before
+    assert "it was made without `secret`" in out
+    with closing(sqlite3.connect(database)) as connection:
+        left = connection.execute("SELECT * FROM secret").fetchall()
+    # Pages replace everything; rows of text leave other tables alone.
+    is_emptied = connector != "SqliteConnector"
+    assert left == ([] if is_emptied else [("canary",)])
+    assert ("they are empty now" in out) == is_emptied
 
 
 @pytest.mark.parametrize("connector", CONNECTORS)

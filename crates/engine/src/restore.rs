@@ -64,8 +64,9 @@ pub fn restore(name: &str, target: &mut dyn Target, store: &dyn Store, run: &Run
         return Err(Error::new(ErrorKind::Corrupt, message).at(Stage::Store).subject(name));
     }
     run.cancel.check()?;
+    let emptied = if load.replaces_all() { backup.excluded_rows() } else { None };
     let mut facts = load.commit().map_err(|error| error.subject(name))?;
-    facts.notes.extend(backup.excluded_rows());
+    facts.notes.extend(emptied);
     Ok(backup.report(&read, facts, started))
 }
 

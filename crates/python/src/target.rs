@@ -81,6 +81,11 @@ impl source::Load for PyLoad<'_> {
         self.ask(|loader| loader.getattr("needs_proof")?.is_truthy()).unwrap_or(true)
     }
 
+    /// Loaders put rows beside those that are there, or are not known to us.
+    fn replaces_all(&self) -> bool {
+        false
+    }
+
     fn rehearse(&mut self, plain: &mut (dyn Read + Send)) -> dbbackup::Result<LoadFacts> {
         if self.ask(|loader| loader.hasattr("rehearse"))? {
             return self.call("rehearse", plain);

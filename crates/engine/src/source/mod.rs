@@ -78,6 +78,11 @@ pub trait Load {
         false
     }
 
+    /// Whether nothing stays of what the target held: tables that a backup was made without are empty then.
+    fn replaces_all(&self) -> bool {
+        true
+    }
+
     /// Takes all plain bytes, proves by them what can be proven, and changes nothing; returns what [`Load::write`]
     /// would do.
     ///

@@ -130,12 +130,13 @@ class DbbackupCommand(BaseCommand):
 
     def tell_stored(self, label: str, stored: Stored, verbosity: int) -> None:
         """Print what came of a backup of `label`."""
-        if verbosity >= 1:
-            self.say(f"{label}: {stored.one_line()}")
+        if verbosity < 1:
+            return
+        self.say(f"{label}: {stored.one_line()}")
+        for note in stored.receipt.notes:
+            self.say(f"  note: {note}")
         if verbosity >= 2:
             self.say(f"  sha256: {stored.receipt.stored_sha256}")
-            for note in stored.receipt.notes:
-                self.say(f"  note: {note}")
 
     def tell_pruned(self, label: str, pruned: Pruned, verbosity: int) -> None:
         """Print which backups of `label` were deleted, and whose were not."""
