@@ -34,6 +34,11 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
     def close(self) -> None: ...
 
+class Reader(Protocol):
+    """A binary file object that somebody else closes."""
+
+    def read(self, size: int, /) -> bytes: ...
+
 class Upload(Protocol):
     """One new backup on its way into a storage. One that is not committed is abandoned: nothing stays of it."""
 
@@ -119,6 +124,42 @@ class Lent:
 
     def read(self, size: int, /) -> bytes: ...
     def close(self) -> None: ...
+
+@final
+class Archive:
+    """The members of a tar stream, in their order: pax, GNU, ustar and V7, sparse files of every kind."""
+
+    def __new__(cls, file: Reader) -> Self: ...
+    def next(self) -> Member | None:
+        """Go on to the next member, past what was not read of the last; ``None`` at the end, which was proven.
+
+        Raises ``CorruptBackupError`` if the stream is damaged, cut short, goes on after its end, or is no archive.
+        """
+
+    def read(self, size: int, /) -> bytes:
+        """Read on in the newest member; ``b""`` at its end. Holes are zeros."""
+
+@final
+class Member:
+    """What stands before a member's content."""
+
+    path: str
+    """As it stands there; bytes that are not UTF-8 as lone surrogates."""
+    kind: Literal["file", "folder", "link", "device", "unknown"]
+    file_bytes: int
+    """Length of a file; 0 for everything else."""
+    flag: str
+    """The letter of its type, for one that is unknown."""
+
+@final
+class Exclude:
+    """Patterns of media to leave out, as in a ``.gitignore``. Raises ``ConfigurationError`` for one that is none."""
+
+    def __new__(cls, patterns: Sequence[str]) -> Self: ...
+    @property
+    def patterns(self) -> list[str]: ...
+    def holds(self, path: str, *, is_folder: bool) -> bool:
+        """Whether a path is left out. The folders above it were asked about before."""
 
 @final
 class Naming:

@@ -10,10 +10,9 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from dbbackup._media_exclude import Exclude
+from dbbackup._engine import Exclude
 from dbbackup._media_read import StorageFile, Unreadable, modified_microseconds, open_file
 from dbbackup._media_storage import Skipped, Step, Walk
-from dbbackup._tar_format import BLOCK_BYTES
 from dbbackup.exceptions import ConfigurationError, InternalError
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class MediaDump:
             message = f"cannot read media with {readers} readers"
             raise ConfigurationError(message, stage="source", hint="one is the least")
         self._storage = storage
-        self._exclude = Exclude(exclude)
+        self._exclude = Exclude(list(exclude))
         self._walk = Walk(storage, exclude=self._exclude, never=_predicate(never))
         self._readers = readers
         self._tmp_dir = tmp_dir
@@ -118,7 +117,7 @@ class MediaDump:
                 "links": 0,
             },
             "skipped": asdict(self._skipped),
-            "excluded": list(self._exclude.patterns),
+            "excluded": self._exclude.patterns,
             "notes": notes,
         }
 
@@ -167,7 +166,7 @@ class MediaDump:
             yield from file.parts()
             if file.trouble:
                 self._skipped.add(file.path, file.trouble)
-            yield bytes(-file.file_bytes % BLOCK_BYTES)
+            yield bytes(-file.file_bytes % tarfile.BLOCKSIZE)
 
     def _opened(self) -> Generator[tuple[Step, Opened | None]]:
         for step in self._walk:
@@ -243,7 +242,7 @@ def _decimal(microseconds: int) -> str:
 _OWNER = (os.getuid(), os.getgid()) if hasattr(os, "getuid") else (0, 0)
 """Whoever restores as root gives the files to who backed them up: storages tell no owner."""
 
-_END_BYTES = 2 * BLOCK_BYTES
+_END_BYTES = 2 * tarfile.BLOCKSIZE
 """Two blocks of zeros end an archive."""
 
 _AHEAD = 1000

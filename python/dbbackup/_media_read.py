@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dbbackup._media_storage import CHUNK_BYTES, oddity, reason
+from dbbackup._file import CHUNK_BYTES
+from dbbackup._media_storage import oddity, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

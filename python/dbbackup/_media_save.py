@@ -8,8 +8,8 @@ import tempfile
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from dbbackup._file import StreamedFile
-from dbbackup._media_storage import CHUNK_BYTES, class_path, reason, shown
+from dbbackup._file import CHUNK_BYTES, StreamedFile
+from dbbackup._media_storage import class_path, reason, shown
 from dbbackup.exceptions import StorageError
 
 if TYPE_CHECKING:

@@ -20,16 +20,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import FileSystemStorage
 
-from dbbackup._media_exclude import Exclude
+from dbbackup._engine import Exclude
 from dbbackup.exceptions import SourceError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from django.core.files.storage import Storage
-
-CHUNK_BYTES = 256 * 1024
-"""Bytes of one read. A guess that fits a level-2 cache, as the engine's."""
 
 
 @dataclass(slots=True)

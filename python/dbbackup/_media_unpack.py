@@ -11,9 +11,9 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import FileSystemStorage
 from django.core.files.utils import validate_file_name
 
+from dbbackup._engine import Archive, Member
 from dbbackup._media_save import Content, NotSavedError, Saver
 from dbbackup._media_storage import Skipped, class_path, is_blind, is_own, reason, shown
-from dbbackup._tar import Archive, Input, Kind, Member
 from dbbackup.exceptions import (
     AccessDeniedError,
     BackupNotFoundError,
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.core.files.storage import Storage
+
+    from dbbackup._engine import Reader
 
 Became = Literal["new", "replaced", "same", "kept"]
 
@@ -82,7 +84,7 @@ class MediaLoad:
                 hint="--only names a file or a folder of the backup; leave it out for all",
             )
 
-    def load(self, file: Input, /) -> dict[str, Any]:
+    def load(self, file: Reader, /) -> dict[str, Any]:
         """Restore the files; return what was done, with the keys of the engine's `LoadFacts`.
 
         Raises:
@@ -95,7 +97,7 @@ class MediaLoad:
         """
         return _Pass(self, writes=True).run(file)
 
-    def rehearse(self, file: Input, /) -> dict[str, Any]:
+    def rehearse(self, file: Reader, /) -> dict[str, Any]:
         """Change nothing; return what `load` would do, or raise what it would."""
         return _Pass(self, writes=False).run(file)
 
@@ -128,7 +130,7 @@ class _Pass:
         """The same, if it is a folder, unless what is in it came before."""
         self._empty_folders = 0
 
-    def run(self, file: Input) -> dict[str, Any]:
+    def run(self, file: Reader) -> dict[str, Any]:
         """Take every member."""
         notes = self._look_around()
         archive = Archive(file)
@@ -206,17 +208,17 @@ class _Pass:
         _require_writable(member.path, parts)
         if self._links and any("/".join(parts[:length]) in self._links for length in range(1, len(parts))):
             raise _LeftOutError("it is behind a link of the archive")
-        if member.kind is Kind.FOLDER:
+        if member.kind == "folder":
             self._enter_folder(path)
         elif not path:
             raise _LeftOutError("it has no name")
-        elif member.kind is Kind.FILE:
+        elif member.kind == "file":
             self._file(path, member, archive)
-        elif member.kind is Kind.LINK:
+        elif member.kind == "link":
             if len(self._links) < _MOST_PATHS:
                 self._links.add(path)
             raise _LeftOutError("it is a link")
-        elif member.kind is Kind.DEVICE:
+        elif member.kind == "device":
             raise _LeftOutError("it is a device or a pipe")
         else:
             message = f"its type `{ascii(member.flag)[1:-1]}` is unknown"

@@ -43,7 +43,7 @@
 
 #![forbid(unsafe_code)]
 
-mod archive;
+pub mod archive;
 mod backup;
 mod catalogue;
 pub mod compress;

@@ -43,7 +43,7 @@ pub(crate) fn prove(plain: &mut dyn Read) -> Result<Proof> {
 fn count_members(plain: &mut dyn Read) -> Result<MediaContent> {
     let mut archive = Unpack::new(plain);
     let mut content = MediaContent::default();
-    while let Some(member) = archive.next()? {
+    while let Some(member) = archive.next_member()? {
         match member.kind {
             Kind::File => content.files += 1,
             Kind::Folder if !is_root(&member.path) => content.folders += 1,

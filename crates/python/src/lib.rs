@@ -4,6 +4,7 @@
 // What comes from Python comes as values of its own.
 #![allow(clippy::needless_pass_by_value)]
 
+mod archive;
 mod attend;
 mod backup;
 mod catalogue;
@@ -23,6 +24,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _engine {
+    #[pymodule_export]
+    use super::archive::{Archive, Exclude, Member};
     #[pymodule_export]
     use super::backup::backup;
     #[pymodule_export]

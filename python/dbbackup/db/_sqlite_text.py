@@ -23,6 +23,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from dbbackup._file import CHUNK_BYTES
 from dbbackup.conf import get_settings
 from dbbackup.db._sqlite_connection import (
     callers_connection,
@@ -34,7 +35,7 @@ from dbbackup.db._sqlite_connection import (
 )
 from dbbackup.db._sqlite_literals import Literals, text
 from dbbackup.db._sqlite_schema import Item, columns, excluded_tables, items, shadows
-from dbbackup.db._statements import CHUNK_BYTES, LONGEST, fold, head_of, one_line, quoted
+from dbbackup.db._statements import LONGEST, fold, head_of, one_line, quoted
 from dbbackup.exceptions import DumpError, SourceError
 
 if TYPE_CHECKING:

@@ -6,13 +6,11 @@ import codecs
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dbbackup._file import CHUNK_BYTES
 from dbbackup.exceptions import CorruptBackupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-CHUNK_BYTES = 256 * 1024
-"""Bytes of one read."""
 
 LONGEST = 1_000_000_000
 """Characters of the longest statement: what SQLite takes unless it was built otherwise."""

@@ -11,30 +11,30 @@ mod sparse;
 mod unpack;
 
 pub(crate) use pack::{Members, Pack};
-pub(crate) use unpack::{Chunk, Unpack};
+pub use unpack::{Chunk, Unpack};
 
 /// What stands before a member's bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Member {
+pub struct Member {
     /// Its path as it stands there, any bytes; `/` between parts.
-    pub(crate) path: Vec<u8>,
+    pub path: Vec<u8>,
     /// What it is.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// Length of the file; 0 for everything else.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// Permissions, the lower 12 bits.
-    pub(crate) mode: u32,
+    pub mode: u32,
     /// The owner's number.
-    pub(crate) uid: u64,
+    pub uid: u64,
     /// The group's number.
-    pub(crate) gid: u64,
+    pub gid: u64,
     /// When its content last changed; `None` where the archive does not say (0 in a V7 or ustar header).
-    pub(crate) modified: Option<Moment>,
+    pub modified: Option<Moment>,
 }
 
 /// What a member is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A regular file.
     #[default]
     File,
@@ -50,11 +50,11 @@ pub(crate) enum Kind {
 
 /// A point in time to the nanosecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment {
+pub struct Moment {
     /// Seconds since 1970, UTC; negative before.
-    pub(crate) seconds: i64,
+    pub seconds: i64,
     /// Nanoseconds after that, below 1,000,000,000.
-    pub(crate) nanoseconds: u32,
+    pub nanoseconds: u32,
 }
 
 /// A tar stream consists of blocks of this size (POSIX.1-2017, pax, "ustar Interchange Format").

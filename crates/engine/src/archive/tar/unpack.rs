@@ -12,9 +12,9 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 
 /// Reads the members of a tar stream in their order: pax, GNU, ustar or V7, sparse files of every kind.
 ///
-/// Holds one header, its extensions ([`EXTENSION_BYTES`] at most) and one map of a sparse file. The end is two
+/// Holds one header, its extensions (1 MiB at most) and one map of a sparse file. The end is two
 /// blocks of zeros; what stands behind them must be zeros too, to the stream's own end.
-pub(crate) struct Unpack<R> {
+pub struct Unpack<R> {
     inner: R,
     /// Stored bytes of the newest member that were not read yet, and the zeros after them.
     left: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Unpack<R> {
 
 /// A part of a member's content.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Chunk<'a> {
+pub enum Chunk<'a> {
     /// These bytes.
     Data(&'a [u8]),
     /// So many zeros, of which the archive has none.
@@ -39,7 +39,7 @@ pub(crate) enum Chunk<'a> {
 
 impl<R: Read> Unpack<R> {
     /// Reads from `inner`.
-    pub(crate) fn new(inner: R) -> Self {
+    pub fn new(inner: R) -> Self {
         Self { inner, left: 0, padding: 0, map: Map::default(), at: 0, global: Vec::new(), is_fresh: true }
     }
 
@@ -49,7 +49,7 @@ impl<R: Read> Unpack<R> {
     ///
     /// The stream's own; `Corrupt` if it is damaged, cut short, or goes on after its end; `Unsupported` for an
     /// archive of several volumes.
-    pub(crate) fn next(&mut self) -> Result<Option<Member>> {
+    pub fn next_member(&mut self) -> Result<Option<Member>> {
         self.pass_over(self.left + self.padding)?;
         (self.left, self.padding) = (0, 0);
         let mut extensions = Extensions::default();
@@ -85,7 +85,7 @@ impl<R: Read> Unpack<R> {
     /// # Errors
     ///
     /// The stream's own; `Corrupt` if it was cut short.
-    pub(crate) fn chunk<'b>(&mut self, buf: &'b mut [u8]) -> Result<Option<Chunk<'b>>> {
+    pub fn chunk<'b>(&mut self, buf: &'b mut [u8]) -> Result<Option<Chunk<'b>>> {
         let (offset, length) = self.map.piece().unwrap_or((self.map.bytes, 0));
         if self.at < offset {
             let hole = offset - self.at;
@@ -325,7 +325,7 @@ mod tests {
             let mut unpack = Unpack::new(&archive[..]);
             let (mut data, mut members) = (0, 0);
             let mut buf = [0; 300];
-            while let Ok(Some(member)) = unpack.next() {
+            while let Ok(Some(member)) = unpack.next_member() {
                 members += 1;
                 let mut bytes = 0;
                 while let Ok(Some(chunk)) = unpack.chunk(&mut buf) {

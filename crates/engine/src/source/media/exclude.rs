@@ -34,7 +34,7 @@ impl Exclude {
     }
 
     /// Whether a path below the root is left out. Folders above it were asked about before.
-    pub(super) fn holds(&self, path: &std::path::Path, is_folder: bool) -> bool {
+    pub fn holds(&self, path: &std::path::Path, is_folder: bool) -> bool {
         !self.patterns.is_empty() && self.matcher.matched(path, is_folder).is_ignore()
     }
 

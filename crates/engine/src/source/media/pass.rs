@@ -122,7 +122,7 @@ impl<'a> Pass<'a> {
     }
 
     fn members<R: Read>(&mut self, archive: &mut Unpack<R>) -> Result<()> {
-        while let Some(member) = archive.next()? {
+        while let Some(member) = archive.next_member()? {
             match self.member(&member, archive) {
                 Ok(()) => {}
                 Err(Stop::LeftOut(why)) => self.leave_out(&member.path, &why),
