@@ -108,6 +108,22 @@ class Loader(Protocol):
     def load(self, file: Readable, /) -> Mapping[str, Any] | None:
         """Restore; return what came of it: ``media``, ``left_out``, ``notes``, as in a :class:`Report`."""
 
+@final
+class Recipients:
+    """The OpenPGP keys that a backup is encrypted for, as ``gpg --recipient`` takes them: each for exactly one key.
+
+    `always_trust`: also those of which GnuPG does not know that they belong to their names.
+    """
+
+    def __new__(cls, keys: Sequence[str], *, always_trust: bool = False) -> Self: ...
+
+@final
+class Stream:
+    """A file on its way through GnuPG: a :class:`Readable`. Before its end nothing of it is proven."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def close(self) -> None: ...
+
 Target = Tool | Loader
 """What is restored into."""
 
@@ -235,6 +251,8 @@ class Report:
     """What proved that the backup is whole, in words."""
     content: MediaContent | None
     """What a verification found in a media backup."""
+    sealed: str | None
+    """Why a verification did not read the content of an encrypted backup: only its stored bytes are proven."""
     changes: MediaChanges | None
     """What became of the files of a folder."""
     left_out: Skipped
@@ -307,6 +325,7 @@ def backup(
     metadata: Mapping[str, Any],
     kind: Kind = "database",
     reason: Reason = "asked",
+    recipients: Recipients | None = None,
     facts: Callable[[], Mapping[str, Any]] | None = None,
     name: str | None = None,
     replace: bool = False,
@@ -328,10 +347,12 @@ def restore(
     *,
     target: Target,
     dry_run: bool = False,
+    passphrase: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Stream the backup `name` into `target`, which changes nothing before all of it is proven.
 
+    `passphrase` opens the secret key of an encrypted backup; without it, GnuPG's agent is asked.
     `dry_run` changes nothing at all, and the report says what would be.
     """
 
@@ -341,7 +362,13 @@ def open_dump(source: Tool) -> Dump:
 def load(target: Tool, file: Readable) -> list[str]:
     """Stream `file` into `target`, which changes nothing before its end; return what the user should know."""
 
-def head(store: Store, name: str) -> bytes:
+def encrypt_stream(file: Reader, *, recipients: Recipients) -> Stream:
+    """Return `file` encrypted."""
+
+def decrypt_stream(file: Reader, *, passphrase: str | None = None) -> Stream:
+    """Return the content of an encrypted `file`."""
+
+def head(store: Store, name: str, *, passphrase: str | None = None) -> bytes:
     """Return the first plain bytes of the backup `name`, at most 512. They are not proven."""
 
 def media_backup(
@@ -352,6 +379,7 @@ def media_backup(
     servername: str,
     compression: Compression,
     metadata: Mapping[str, Any],
+    recipients: Recipients | None = None,
     exclude: Sequence[str] = ...,
     never: Sequence[str] = ...,
     readers: int = ...,
@@ -375,6 +403,7 @@ def media_restore(
     replace: bool = False,
     only: Sequence[str] = ...,
     dry_run: bool = False,
+    passphrase: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Restore the backup `name` into `folder`, which is made if it is missing.
@@ -384,7 +413,9 @@ def media_restore(
     and the report says what would be.
     """
 
-def verify(store: Store, name: str, *, progress: Progress | None = None) -> Report:
+def verify(
+    store: Store, name: str, *, passphrase: str | None = None, progress: Progress | None = None
+) -> Report:
     """Read the backup `name` to its end and prove what can be proven without a database."""
 
 def catalogue(store: Store, *, naming: Naming) -> tuple[list[Backup], list[tuple[str, str]]]:

@@ -91,9 +91,9 @@ pub struct BackupArgs {
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Compress::Zstd, hide_possible_values = true)]
     pub compress: Compress,
 
-    /// Encrypt for openpgp:KEY or age:RECIPIENT (not in this version: an error)
-    #[arg(long, value_name = "HOW")]
-    pub encrypt: Option<String>,
+    /// For whom to encrypt.
+    #[command(flatten)]
+    pub encryption: EncryptionArgs,
 
     /// File name in the store; one that exists is an error [default: made from name, server and time]
     #[arg(long, short = 'o', value_name = "NAME")]
@@ -122,6 +122,10 @@ pub struct RestoreArgs {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+
+    /// What opens an encrypted backup.
+    #[command(flatten)]
+    pub keys: KeyArgs,
 
     /// Options for all that do the work.
     #[command(flatten)]
@@ -176,6 +180,10 @@ pub struct VerifyArgs {
     /// Every backup of the store
     #[arg(long, conflicts_with = "backups")]
     pub all: bool,
+
+    /// What opens encrypted backups.
+    #[command(flatten)]
+    pub keys: KeyArgs,
 }
 
 /// `dbbackup prune`
@@ -244,6 +252,24 @@ pub struct WorkArgs {
     pub tmp_dir: Option<PathBuf>,
 }
 
+/// For whom backups are encrypted.
+#[derive(Debug, Args)]
+pub struct EncryptionArgs {
+    /// Encrypt for this OpenPGP key, by your gpg: openpgp:FINGERPRINT, or an address or name that means one key;
+    /// may be given several times
+    #[arg(long, value_name = "openpgp:KEY")]
+    pub encrypt: Vec<String>,
+}
+
+/// What opens encrypted backups, beside the secret keys that GnuPG has.
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    /// File with the passphrase of the secret key, or of the backup [default: $DBBACKUP_PASSPHRASE; on a terminal it is
+    /// asked for where one is needed]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub passphrase_file: Option<PathBuf>,
+}
+
 /// How to compress.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Compress {
@@ -283,7 +309,11 @@ Examples:
   dbbackup backup sqlite:///shop.sqlite3 --to backups
   dbbackup backup shop blog --to nightly            names from dbbackup.toml
   dbbackup backup shop --to nightly --compress gzip --json
-  dbbackup backup shop --to nightly --exclude django_session --exclude shop_log";
+  dbbackup backup shop --to nightly --exclude django_session --exclude shop_log
+  dbbackup backup shop --to nightly --encrypt openpgp:ops@example.org
+
+Encryption is GnuPG's: `gpg --decrypt` opens the backup, and so does restore, where the secret key is. A server that
+makes backups needs the public key only. DBBACKUP_GPG_ALWAYS_TRUST=1 uses keys that nobody has signed.";
 
 const RESTORE_EXAMPLES: &str = "\
 The target is untouched until the whole backup was read and proven; then it changes in one step.
@@ -302,7 +332,9 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   dbbackup verify backups
   dbbackup verify backups shop-web-2026-11-22-101500.sqlite3.zst
-  dbbackup verify backups --all --json";
+  dbbackup verify backups --all --json
+
+Of an encrypted backup whose secret key is not here only the stored bytes are proven, by their SHA-256 (exit status 3).";
 
 const PRUNE_EXAMPLES: &str = "\
 Keeps N backups of each database of one server, whatever their compression, and never deletes the newest.

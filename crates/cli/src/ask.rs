@@ -80,7 +80,7 @@ fn ask(question: &str, what: &str, cancel: &Cancel) -> Result<Answer> {
 }
 
 /// Waits for a line. A read would go on after a signal, whose handler only takes a note of it.
-fn wait_for_answer(cancel: &Cancel) -> Result<()> {
+pub(crate) fn wait_for_answer(cancel: &Cancel) -> Result<()> {
     let stdin = io::stdin();
     loop {
         cancel.check()?;

@@ -9,6 +9,7 @@ mod ask;
 mod commands;
 mod config;
 pub mod exit_code;
+mod keys;
 mod place;
 mod progress;
 mod render;

@@ -321,6 +321,7 @@ fn dump_by_child(world: &World, store: &Local, run: &Run) -> dbbackup::Result<db
         servername: "web-1".to_owned(),
         source_id: None,
         compression: Compression::Zstd,
+        recipients: dbbackup::Recipients::Everybody,
         metadata: serde_json::Map::new(),
     };
     dbbackup::backup(&request, &mut child("sqlite-dump", &world.shop.path), store, run)

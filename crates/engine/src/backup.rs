@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 use crate::compress::{self, Compression};
 use crate::count::{Counted, Tally, Watched};
-use crate::encrypt::{self, Encryption};
+use crate::encrypt::{self, Recipients};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::manifest::{FORMAT, Kind, Manifest, Reason, Record, Skipped, State};
-use crate::name::Naming;
+use crate::name::{Naming, join_endings};
 use crate::run::{Phase, Run};
 use crate::source::Source;
 use crate::store::{Existing, Slot, Store, is_listable};
@@ -33,6 +33,8 @@ pub struct Backup<'a> {
     pub source_id: Option<String>,
     /// How it is compressed.
     pub compression: Compression,
+    /// For whom it is encrypted.
+    pub recipients: Recipients,
     /// The top level of the manifest: `engine`, `connector`, the user's own keys.
     pub metadata: Map<String, Value>,
 }
@@ -87,7 +89,7 @@ pub fn backup(request: &Backup<'_>, source: &mut dyn Source, store: &dyn Store, 
 
     let archive = Watched::new(&mut dump, &plain, run, Phase::Backup, total);
     let small = compress::encode(archive, request.compression, run.threads)?;
-    let sealed = encrypt::seal(small);
+    let sealed = encrypt::seal(small, &request.recipients, run)?;
     slot.write(&mut Counted::new(sealed, &stored))?;
 
     let facts = dump.finish()?;
@@ -106,7 +108,7 @@ pub fn backup(request: &Backup<'_>, source: &mut dyn Source, store: &dyn Store, 
         ..unfinished
     };
     let name = slot.renamed_to().unwrap_or(name);
-    slot.commit(&request.manifest(&record)?)?;
+    slot.commit(&request.manifest(&request.without_content(&record))?)?;
     Ok(Receipt { name, record, duration: started.elapsed(), notes })
 }
 
@@ -125,7 +127,8 @@ impl Backup<'_> {
         };
         for _ in 0..NAME_TRIES {
             let now = Timestamp::now();
-            let name = naming.generate(self.kind, &self.alias, &self.servername, extension, self.compression, now)?;
+            let plain = naming.generate(self.kind, &self.alias, &self.servername, extension, now)?;
+            let name = join_endings(&plain, self.compression, self.recipients.encryption());
             require_listable(&name)?;
             let record = self.unfinished(now);
             match store.claim(&name, Existing::Refuse, &self.manifest(&record)?) {
@@ -144,6 +147,16 @@ impl Backup<'_> {
             .hint("put %H%M%S into the date format, and {datetime} into the template"))
     }
 
+    /// Returns what a manifest says, which nobody encrypts: of an encrypted backup, nothing of what is in it.
+    fn without_content(&self, record: &Record) -> Record {
+        let mut record = record.clone();
+        if self.recipients != Recipients::Everybody {
+            record.content = None;
+            record.skipped.names.clear();
+        }
+        record
+    }
+
     fn manifest(&self, record: &Record) -> Result<Vec<u8>> {
         Manifest { top: self.metadata.clone(), dbbackup: Some(record.clone()) }.to_json()
     }
@@ -159,7 +172,7 @@ impl Backup<'_> {
             created_at,
             reason: self.reason,
             compression: self.compression,
-            encryption: Encryption::None,
+            encryption: self.recipients.encryption(),
             stored_bytes: 0,
             stored_sha256: String::new(),
             plain_bytes: 0,

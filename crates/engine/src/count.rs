@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::proof::HEAD_BYTES;
 use crate::run::{Phase, Run};
 
 /// What flowed through a [`Counted`] reader so far; a shared handle.
@@ -117,6 +118,16 @@ pub(crate) fn fill(reader: &mut (impl Read + ?Sized), buf: &mut [u8]) -> io::Res
         }
     }
     Ok(filled)
+}
+
+/// Returns the first bytes of a stored stream, at most [`HEAD_BYTES`], and the whole stream. A store may give one byte at
+/// a time.
+pub(crate) fn peek<'a>(mut stored: impl Read + Send + 'a) -> Result<(Vec<u8>, impl Read + Send + 'a)> {
+    let mut head = vec![0; HEAD_BYTES];
+    let count = fill(&mut stored, &mut head)
+        .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the backup").at(Stage::Store))?;
+    head.truncate(count);
+    Ok((head.clone(), io::Cursor::new(head).chain(stored)))
 }
 
 /// Reads `reader` to its end through one buffer and hands each part to `sink`; returns the bytes.

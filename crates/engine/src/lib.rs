@@ -31,6 +31,7 @@
 //!     servername: "web-1".to_owned(),
 //!     source_id: None,
 //!     compression: Compression::Zstd,
+//!     recipients: dbbackup::Recipients::Everybody,
 //!     metadata: serde_json::Map::new(),
 //! };
 //! let receipt = dbbackup::backup(&request, &mut Sqlite::new(&database), &store, &Run::default())?;
@@ -46,6 +47,7 @@
 pub mod archive;
 mod backup;
 mod catalogue;
+mod child;
 pub mod compress;
 mod count;
 mod date_format;
@@ -69,7 +71,7 @@ pub mod units;
 pub use backup::{Backup, BackupName, Receipt, backup};
 pub use catalogue::{Backup as Listed, Catalogue, Faulty, Scope};
 pub use compress::Compression;
-pub use encrypt::Encryption;
+pub use encrypt::{Encryption, Passphrase, Recipients};
 pub use error::{Error, ErrorKind, ErrorReport, KINDS, KindInfo, Result, Retry, Stage};
 pub use name::Naming;
 pub use nearest::nearest;

@@ -120,7 +120,7 @@ impl Naming {
     /// Makes the name of a backup taken at `at`.
     ///
     /// As the predecessor: the alias without a folder and without what follows its first dot, runs of `-`
-    /// become one, a leading `-` goes, and the compression's ending comes last.
+    /// become one, and a leading `-` goes. What [`join_endings`] adds comes last.
     ///
     /// # Errors
     ///
@@ -131,7 +131,6 @@ impl Naming {
         alias: &str,
         servername: &str,
         extension: &str,
-        compression: Compression,
         at: Timestamp,
     ) -> Result<String> {
         let date = self.dates.write(at)?;
@@ -143,7 +142,7 @@ impl Naming {
             "content_type" => Some(content_type(kind).to_owned()),
             _ => None,
         })?;
-        Ok(squeeze(&name) + compression.ending())
+        Ok(squeeze(&name))
     }
 
     /// Understands a name, or not: it matches the template of one of the aliases whole, or it is nobody's.
@@ -271,6 +270,11 @@ fn content_type(kind: Kind) -> &'static str {
     }
 }
 
+/// Adds the endings of compression and encryption to a name.
+pub fn join_endings(plain: &str, compression: Compression, encryption: Encryption) -> String {
+    [plain, compression.ending(), encryption.ending()].concat()
+}
+
 /// Splits the endings of encryption and compression off a name.
 pub fn split_endings(name: &str) -> (&str, Compression, Encryption) {
     fn split<T: Copy>(name: &str, all: [T; 3], ending: fn(T) -> &'static str) -> (&str, T) {
@@ -319,20 +323,30 @@ mod tests {
 
     #[test]
     fn names_are_the_predecessors() {
-        let name = |alias, server, extension, compression| {
-            naming(&[]).generate(Kind::Database, alias, server, extension, compression, at()).unwrap()
+        let name = |alias, server, extension| {
+            naming(&[]).generate(Kind::Database, alias, server, extension, at()).unwrap()
         };
-        assert_eq!(name("default", "host", "sqlite3", Compression::None), "default-host-2026-11-22-101500.sqlite3");
-        assert_eq!(name("default", "host", "sqlite3", Compression::Gzip), "default-host-2026-11-22-101500.sqlite3.gz");
-        assert_eq!(name("a/b.c.d", "", "dump", Compression::Zstd), "b-2026-11-22-101500.dump.zst");
-        assert_eq!(name("-x", "web--1", "json", Compression::None), "x-web-1-2026-11-22-101500.json");
+        assert_eq!(name("default", "host", "sqlite3"), "default-host-2026-11-22-101500.sqlite3");
+        assert_eq!(name("a/b.c.d", "", "dump"), "b-2026-11-22-101500.dump");
+        assert_eq!(name("-x", "web--1", "json"), "x-web-1-2026-11-22-101500.json");
+    }
+
+    #[test]
+    fn endings_say_what_was_done_to_it_in_that_order() {
+        for compression in Compression::ALL {
+            for encryption in Encryption::ALL {
+                let name = join_endings("a.sqlite3", compression, encryption);
+                assert_eq!(split_endings(&name), ("a.sqlite3", compression, encryption));
+            }
+        }
+        assert_eq!(join_endings("a.tar", Compression::Gzip, Encryption::Openpgp), "a.tar.gz.gpg");
     }
 
     #[test]
     fn dates_are_local_time() {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let naming = Naming::new(Some(TEMPLATE.into()), DATE_FORMAT, zone, "h", &["a".into()], &[]).unwrap();
-        let name = naming.generate(Kind::Database, "a", "h", "sqlite3", Compression::None, at()).unwrap();
+        let name = naming.generate(Kind::Database, "a", "h", "sqlite3", at()).unwrap();
         assert_eq!(name, "a-h-2026-11-22-121500.sqlite3");
         assert_eq!(naming.parse(&name).unwrap().created_at, Some(at()));
     }
@@ -357,8 +371,8 @@ mod tests {
     #[test]
     fn media_have_a_template_of_their_own() {
         let naming = naming(&["default"]);
-        let name = naming.generate(Kind::Media, "media", "host", "tar", Compression::Gzip, at()).unwrap();
-        assert_eq!(name, "host-2026-11-22-101500.tar.gz");
+        let name = naming.generate(Kind::Media, "media", "host", "tar", at()).unwrap();
+        assert_eq!(name, "host-2026-11-22-101500.tar");
         let parsed = naming.parse(&name).unwrap();
         assert_eq!((parsed.alias.as_str(), parsed.servername.as_deref()), ("media", Some("host")));
         // What looks like a database's name is a server's, if it is a tar; and no database without its alias.
@@ -374,8 +388,8 @@ mod tests {
         let template = Some("{datetime}/{{x}}-{databasename}.{servername}.{extension}".into());
         let naming =
             Naming::new(template, "%d%b%y_%H%M%S%f", TimeZone::UTC, "host", &["db".into()], &["bak".into()]).unwrap();
-        let name = naming.generate(Kind::Database, "db", "host", "bak", Compression::Zstd, at()).unwrap();
-        assert_eq!(name, "22Nov26_101500000000/{x}-db.host.bak.zst");
+        let name = naming.generate(Kind::Database, "db", "host", "bak", at()).unwrap();
+        assert_eq!(name, "22Nov26_101500000000/{x}-db.host.bak");
         let parsed = naming.parse(&name).unwrap();
         assert_eq!((parsed.created_at, parsed.extension.as_str()), (Some(at()), "bak"));
         for bad in ["{database}.{extension}", "{datetime", "}"] {
@@ -405,7 +419,7 @@ mod tests {
         ) {
             let naming = naming(&[&alias]);
             let at = Timestamp::from_second(seconds).unwrap();
-            let name = naming.generate(Kind::Database, &alias, &server, "sqlite3", Compression::Gzip, at).unwrap();
+            let name = naming.generate(Kind::Database, &alias, &server, "sqlite3", at).unwrap();
             let parsed = naming.parse(&name).unwrap();
             prop_assert_eq!(&parsed.alias, &alias);
             prop_assert_eq!(parsed.created_at, Some(at));

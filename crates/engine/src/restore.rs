@@ -30,6 +30,8 @@ pub struct Report {
     pub duration: Duration,
     /// What a media backup was found to hold.
     pub content: Option<MediaContent>,
+    /// Why the content of an encrypted backup was not read by a verification: only its stored bytes are proven.
+    pub sealed: Option<String>,
     /// What became of the files of a folder.
     pub changes: Option<MediaChanges>,
     /// What the backup has and was not restored.
@@ -90,6 +92,9 @@ pub fn preview(name: &str, target: &mut dyn Target, store: &dyn Store, run: &Run
 
 /// Reads one stored backup to its end and proves what can be proven without a database.
 ///
+/// Of an encrypted backup whose secret key is not here (a server that makes backups should not have it) only the stored
+/// bytes are proven, by its manifest, and [`Report::sealed`] says why.
+///
 /// # Errors
 ///
 /// `NotFound`, `Corrupt`, `Interrupted`, the store's.
@@ -101,7 +106,11 @@ pub fn verify(name: &str, store: &dyn Store, run: &Run) -> Result<Report> {
     let read = backup.read(store, run, Phase::Verify, |plain| {
         proof = prove(plain)?;
         Ok(())
-    })?;
+    });
+    let read = match read {
+        Err(error) if backup.is_sealed_for(&error, run) => return backup.verify_sealed(store, run, &error, started),
+        read => read?,
+    };
     let proofs: Vec<&str> = backup.by_manifest().into_iter().chain(proof.end).collect();
     let mut report = backup.report(&read, LoadFacts::default(), started);
     report.content = proof.content;
@@ -119,9 +128,10 @@ pub fn verify(name: &str, store: &dyn Store, run: &Run) -> Result<Report> {
 ///
 /// # Errors
 ///
-/// `NotFound`, the store's; `Corrupt` where not even they can be read.
-pub fn head(name: &str, store: &dyn Store) -> Result<Vec<u8>> {
-    let (_, mut archive) = compress::decode(encrypt::open(store.get(name)?.reader))?;
+/// `NotFound`, the store's; `Corrupt` where not even they can be read; `Key` and `Passphrase` of an encrypted one.
+pub fn head(name: &str, store: &dyn Store, run: &Run) -> Result<Vec<u8>> {
+    let backup = Stored::find(name, store)?;
+    let mut archive = backup.open(store.get(name)?.reader, run)?;
     let mut head = vec![0; HEAD_BYTES];
     let count = fill(&mut archive, &mut head)
         .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the backup").at(Stage::Store))?;
@@ -171,12 +181,45 @@ impl<'a> Stored<'a> {
         let (stored_tally, plain_tally) = (Tally::with_digest(), Tally::bytes_only());
 
         let sealed = Counted::new(stored.reader, &stored_tally);
-        let small = encrypt::open(sealed);
-        let (_, archive) = compress::decode(small).map_err(|error| error.subject(name))?;
+        let archive = self.open(sealed, run).map_err(|error| error.subject(name))?;
         let plain = Watched::new(archive, &plain_tally, run, phase, total);
         let mut proven = Proven { plain, stored_tally, plain_tally, backup: self, found: None };
         sink(&mut proven).map_err(|error| error.subject(name))?;
         proven.finish().map_err(|error| error.subject(name))
+    }
+
+    /// Opens every layer: those that our own manifest names, for a dump may look like one itself; else those that the
+    /// first bytes show.
+    fn open<'r>(&self, sealed: impl Read + Send + 'r, run: &Run) -> Result<Box<dyn Read + Send + 'r>> {
+        let (encryption, compression) =
+            self.record.as_ref().map(|record| (record.encryption, record.compression)).unzip();
+        let (_, small) = encrypt::open(sealed, encryption, run)?;
+        let (_, archive) = compress::decode(small, compression)?;
+        Ok(archive)
+    }
+
+    /// Whether `error` says that the backup can be opened elsewhere, and its manifest proves it without that.
+    fn is_sealed_for(&self, error: &Error, run: &Run) -> bool {
+        let is_elsewhere = match error.kind() {
+            ErrorKind::Key => true,
+            ErrorKind::Passphrase => run.passphrase.is_none(),
+            _ => false,
+        };
+        is_elsewhere && self.record.is_some()
+    }
+
+    /// Compares the stored bytes with the manifest.
+    fn verify_sealed(&self, store: &dyn Store, run: &Run, why: &Error, started: Instant) -> Result<Report> {
+        let (plain_bytes, stored_tally) = (self.plain_bytes().unwrap_or_default(), Tally::with_digest());
+        let total = self.record.as_ref().map(|record| record.stored_bytes);
+        run.phase(Phase::Verify, total)?;
+        let mut sealed = Watched::new(store.get(self.name)?.reader, &stored_tally, run, Phase::Verify, total);
+        drain(&mut sealed, Stage::Store, |_| Ok(())).map_err(|error| error.subject(self.name))?;
+        let (stored_bytes, stored_sha256) = (stored_tally.bytes(), stored_tally.sha256());
+        let found = Found { stored_bytes, stored_sha256, plain_bytes };
+        self.confirm(&found)?;
+        let sealed = Some(why.to_string());
+        Ok(Report { sealed, ..self.report(&found, LoadFacts::default(), started) })
     }
 
     fn confirm(&self, found: &Found) -> Result<()> {
@@ -212,6 +255,7 @@ impl<'a> Stored<'a> {
             proof: self.by_manifest().unwrap_or("the content itself").to_owned(),
             duration: started.elapsed(),
             content: None,
+            sealed: None,
             changes: facts.media,
             left_out: facts.left_out,
             notes: facts.notes,

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::encrypt::Passphrase;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The surroundings of one backup, restore or verification.
@@ -21,6 +22,8 @@ pub struct Run {
     pub threads: NonZero<usize>,
     /// Folder for the few temporary copies that cannot be avoided.
     pub tmp_dir: PathBuf,
+    /// Opens secret keys, and backups that were encrypted with a passphrase; not needed by others.
+    pub passphrase: Option<Passphrase>,
 }
 
 impl Default for Run {
@@ -31,6 +34,7 @@ impl Default for Run {
             cancel: Cancel::default(),
             threads: std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
             tmp_dir: std::env::temp_dir(),
+            passphrase: None,
         }
     }
 }

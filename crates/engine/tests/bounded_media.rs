@@ -37,6 +37,7 @@ fn the_peak_stays_within_64_mib_at_any_count_and_size() {
         servername: "host".to_owned(),
         source_id: None,
         compression: Compression::Zstd,
+        recipients: dbbackup::Recipients::Everybody,
         metadata: serde_json::Map::new(),
     };
     let run = Run::default();

@@ -36,6 +36,7 @@ fn store_one(store: &Local, name: &str, compression: Compression, bytes: u64) {
         servername: "host".to_owned(),
         source_id: None,
         compression,
+        recipients: dbbackup::Recipients::Everybody,
         metadata: serde_json::Map::new(),
     };
     let mut source = Reader::new(Flood { left: bytes, state: 7 });
@@ -67,6 +68,7 @@ fn the_peak_does_not_grow_with_the_size() {
         servername: "host".to_owned(),
         source_id: None,
         compression: Compression::Zstd,
+        recipients: dbbackup::Recipients::Everybody,
         metadata: serde_json::Map::new(),
     };
     let receipt = backup(&request, &mut tool, &store, &Run::default()).unwrap();

@@ -250,6 +250,7 @@ fn names_that_no_listing_shows_are_refused_before_the_first_byte() {
             servername: "host".to_owned(),
             source_id: None,
             compression: Compression::None,
+            recipients: dbbackup::Recipients::Everybody,
             metadata: serde_json::Map::new(),
         };
         let error = backup(&request, &mut Reader::new(&b"x"[..]), &store, &Run::default()).unwrap_err();

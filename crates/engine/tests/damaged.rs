@@ -26,6 +26,7 @@ fn a_backup(shop: &Shop, store: &Memory, compression: Compression) -> String {
         servername: "host".to_owned(),
         source_id: None,
         compression,
+        recipients: dbbackup::Recipients::Everybody,
         metadata: serde_json::Map::new(),
     };
     backup(&request, &mut Sqlite::new(&shop.path), store, &Run::default()).unwrap().name
@@ -41,7 +42,7 @@ fn a_codec_alone_sees_every_cut_and_every_flipped_bit_of_its_data() {
         for damage in Damage::everywhere(stored.len(), 60) {
             let damaged = damage.apply(&stored);
             let mut back = Vec::new();
-            let opened = decode(&damaged[..]).map_err(std::io::Error::other);
+            let opened = decode(&damaged[..], None).map_err(std::io::Error::other);
             if opened.as_ref().is_ok_and(|(found, _)| *found == Compression::None) {
                 // Its first bytes are gone, so nobody takes it for compressed: the target's own check refuses it.
                 continue;

@@ -68,6 +68,7 @@ fn back_up(
         servername: "web-1".to_owned(),
         source_id: None,
         compression,
+        recipients: dbbackup::Recipients::Everybody,
         metadata: serde_json::Map::new(),
     };
     dbbackup::backup(&request, source, store, run)

@@ -26,7 +26,7 @@ fn encoded(plain: &[u8], compression: Compression) -> Vec<u8> {
 }
 
 fn decoded(stored: &[u8]) -> std::io::Result<Vec<u8>> {
-    let (_, mut plain) = decode(stored).map_err(std::io::Error::other)?;
+    let (_, mut plain) = decode(stored, None).map_err(std::io::Error::other)?;
     let mut bytes = Vec::new();
     plain.read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -67,21 +67,22 @@ fn every_size_around_a_block_comes_back() {
 
 #[test]
 fn small_reads_and_short_writes_change_nothing() {
-    struct Trickle<R>(R);
+    struct Trickle<R>(R, bool);
     impl<R: Read> Read for Trickle<R> {
         fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-            let room = buf.len().min(1013);
+            let room = if self.1 { buf.len().min(1013) } else { 1 };
+            self.1 = true;
             self.0.read(&mut buf[..room])
         }
     }
     let plain = pattern(2 * BLOCK_BYTES + 5);
     for compression in Compression::ALL {
         let mut stored = Vec::new();
-        Trickle(encode(Trickle(&plain[..]), compression, THREADS).unwrap()).read_to_end(&mut stored).unwrap();
+        Trickle(encode(Trickle(&plain[..], false), compression, THREADS).unwrap(), false).read_to_end(&mut stored).unwrap();
         assert!(stored == encoded(&plain, compression));
-        let (found, decoder) = decode(Trickle(&stored[..])).unwrap();
+        let (found, decoder) = decode(Trickle(&stored[..], false), None).unwrap();
         let mut back = Vec::new();
-        Trickle(decoder).read_to_end(&mut back).unwrap();
+        Trickle(decoder, false).read_to_end(&mut back).unwrap();
         assert!(found == compression && back == plain);
     }
 }
@@ -129,18 +130,5 @@ fn ours_opens_what_standard_tools_write() {
             let twice = [stored.as_slice(), stored.as_slice()].concat();
             assert_eq!(decoded(&twice).unwrap().len(), 2 * plain.len(), "{program}: several members");
         }
-    }
-}
-
-#[test]
-fn encrypted_streams_are_named_as_such() {
-    for head in [
-        &b"age-encryption.org/v1\n-> X25519 "[..],
-        b"-----BEGIN PGP MESSAGE-----\n",
-        b"\x85\x01\x0c\x03",
-        b"\xc1\xc0\x4c",
-    ] {
-        let error = decode(head).err().unwrap();
-        assert_eq!(error.kind(), dbbackup::ErrorKind::Unsupported);
     }
 }

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use crate::attend::attend;
 use crate::convert::{backup_name, compression, json_from_python, kind_of, reason_of};
 use crate::dump::Source;
+use crate::encryption::Recipients;
 use crate::store::Store;
 use crate::types::{Naming, Receipt};
 
@@ -12,7 +13,8 @@ use crate::types::{Naming, Receipt};
 #[pyfunction]
 #[pyo3(signature = (
     store, *, source, naming, alias, database, servername, extension, compression, metadata,
-    kind = "database", reason = "asked", facts = None, name = None, replace = false, progress = None,
+    kind = "database", reason = "asked", recipients = None, facts = None, name = None, replace = false,
+    progress = None,
 ))]
 #[allow(clippy::too_many_arguments)] // keyword-only in Python
 pub(crate) fn backup(
@@ -28,6 +30,7 @@ pub(crate) fn backup(
     metadata: &Bound<'_, PyAny>,
     kind: &str,
     reason: &str,
+    recipients: Option<&Recipients>,
     facts: Option<Py<PyAny>>,
     name: Option<String>,
     replace: bool,
@@ -42,6 +45,7 @@ pub(crate) fn backup(
         servername,
         source_id: None,
         compression: self::compression(compression)?,
+        recipients: Recipients::engine(recipients),
         metadata: json_from_python(metadata)?,
     };
     let (mut source, store) = (source.into_engine(facts), store.engine());

@@ -10,6 +10,7 @@ mod backup;
 mod catalogue;
 mod convert;
 mod dump;
+mod encryption;
 mod errors;
 mod media;
 mod reader;
@@ -32,6 +33,8 @@ mod _engine {
     use super::catalogue::{catalogue, find, newest, prune};
     #[pymodule_export]
     use super::dump::{Dump, open_dump};
+    #[pymodule_export]
+    use super::encryption::{Recipients, Stream, decrypt_stream, encrypt_stream};
     #[pymodule_export]
     use super::errors::exit_code;
     #[pymodule_export]

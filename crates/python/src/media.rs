@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use crate::attend::attend;
 use crate::convert::{backup_name, compression, json_from_python};
+use crate::encryption::{Recipients, with_passphrase};
 use crate::errors::to_python;
 use crate::store::Store;
 use crate::types::{MEDIA, Naming, Receipt, Report};
@@ -18,7 +19,8 @@ use crate::types::{MEDIA, Naming, Receipt, Report};
 #[pyfunction]
 #[pyo3(signature = (
     store, *, folder, naming, servername, compression, metadata,
-    exclude = vec![], never = vec![], readers = NonZero::<usize>::MIN, name = None, replace = false, progress = None,
+    recipients = None, exclude = vec![], never = vec![], readers = NonZero::<usize>::MIN, name = None, replace = false,
+    progress = None,
 ))]
 #[allow(clippy::too_many_arguments)] // keyword-only in Python
 pub(crate) fn media_backup(
@@ -29,6 +31,7 @@ pub(crate) fn media_backup(
     servername: String,
     compression: &str,
     metadata: &Bound<'_, PyAny>,
+    recipients: Option<&Recipients>,
     exclude: Vec<String>,
     never: Vec<PathBuf>,
     readers: NonZero<usize>,
@@ -45,6 +48,7 @@ pub(crate) fn media_backup(
         servername,
         source_id: None,
         compression: self::compression(compression)?,
+        recipients: Recipients::engine(recipients),
         metadata: json_from_python(metadata)?,
     };
     let exclude = Exclude::new(exclude).map_err(|error| to_python(py, &error))?;
@@ -55,7 +59,9 @@ pub(crate) fn media_backup(
 
 /// Restores files of a backup into a folder. The contract is documented in `_engine.pyi`.
 #[pyfunction]
-#[pyo3(signature = (store, name, *, folder, replace = false, only = vec![], dry_run = false, progress = None))]
+#[pyo3(signature = (
+    store, name, *, folder, replace = false, only = vec![], dry_run = false, passphrase = None, progress = None,
+))]
 #[allow(clippy::too_many_arguments)] // keyword-only in Python
 pub(crate) fn media_restore(
     py: Python<'_>,
@@ -65,6 +71,7 @@ pub(crate) fn media_restore(
     replace: bool,
     only: Vec<String>,
     dry_run: bool,
+    passphrase: Option<String>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Report> {
     let mut target = MediaTarget::new(folder).only(only);
@@ -72,5 +79,5 @@ pub(crate) fn media_restore(
         target = target.replacing();
     }
     let (work, store) = (if dry_run { dbbackup::preview } else { dbbackup::restore }, store.engine());
-    attend(py, progress, |run| work(name, &mut target, store, run)).map(Report::from)
+    attend(py, progress, |run| work(name, &mut target, store, &with_passphrase(run, passphrase)?)).map(Report::from)
 }

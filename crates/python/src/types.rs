@@ -65,8 +65,7 @@ impl Naming {
     }
 
     fn generate(&self, py: Python<'_>, alias: &str, servername: &str, extension: &str) -> PyResult<String> {
-        let (none, now) = (dbbackup::Compression::None, jiff::Timestamp::now());
-        let name = self.0.generate(Kind::Database, alias, servername, extension, none, now);
+        let name = self.0.generate(Kind::Database, alias, servername, extension, jiff::Timestamp::now());
         name.map_err(|error| to_python(py, &error))
     }
 }
@@ -151,6 +150,7 @@ pub(crate) struct Report {
     seconds: f64,
     proof: String,
     content: Option<MediaContent>,
+    sealed: Option<String>,
     changes: Option<MediaChanges>,
     left_out: Skipped,
     notes: Vec<String>,
@@ -165,6 +165,7 @@ impl From<dbbackup::Report> for Report {
             seconds: report.duration.as_secs_f64(),
             proof: report.proof,
             content: report.content.map(MediaContent::from),
+            sealed: report.sealed,
             changes: report.changes.map(MediaChanges::from),
             left_out: report.left_out.into(),
             notes: report.notes,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{BackupChoice, Compress};
+use super::{BackupChoice, Compress, EncryptionArgs, KeyArgs};
 
 /// `dbbackup media`
 #[derive(Debug, Args)]
@@ -49,6 +49,10 @@ pub struct MediaBackupArgs {
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Compress::Zstd, hide_possible_values = true)]
     pub compress: Compress,
 
+    /// For whom to encrypt.
+    #[command(flatten)]
+    pub encryption: EncryptionArgs,
+
     /// File name in the store; one that exists is an error [default: made from server and time]
     #[arg(long, short = 'o', value_name = "NAME")]
     pub output: Option<String>,
@@ -88,6 +92,10 @@ pub struct MediaRestoreArgs {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+
+    /// What opens an encrypted backup.
+    #[command(flatten)]
+    pub keys: KeyArgs,
 }
 
 const BACKUP_EXAMPLES: &str = "\
@@ -97,7 +105,8 @@ status 3; everything else is in the backup, which any tar unpacks.
 Examples:
   dbbackup media backup media --to backups
   dbbackup media backup /srv/shop/media --to nightly --exclude 'cache/' --exclude '*.tmp'
-  dbbackup media backup /mnt/nfs/media --to nightly --readers 16";
+  dbbackup media backup /mnt/nfs/media --to nightly --readers 16
+  dbbackup media backup media --to backups --encrypt openpgp:ops@example.org";
 
 const RESTORE_EXAMPLES: &str = "\
 The whole backup is read and proven before the first file changes. Files that are there stay, unless --replace.

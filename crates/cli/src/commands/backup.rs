@@ -9,6 +9,7 @@ use super::{naming, require_same_source, run as surroundings};
 use crate::args::{Arguments, BackupArgs};
 use crate::config::Config;
 use crate::exit_code;
+use crate::keys::recipients;
 use crate::place::{Database, store};
 use crate::progress;
 use crate::render::{Output, error_object, receipt_line, receipt_object};
@@ -44,10 +45,6 @@ pub(crate) fn run(verb: &BackupArgs, arguments: &Arguments, output: &Output, can
 
 impl BackupArgs {
     fn resolve(&self, config: &Config) -> Result<Vec<Database>> {
-        if self.encrypt.is_some() {
-            return Err(Error::new(ErrorKind::Unsupported, "cannot encrypt: not in this version")
-                .hint("leave --encrypt out, and encrypt what the store holds yourself"));
-        }
         let mut databases = Vec::new();
         for typed in &self.databases {
             let mut database = Database::resolve(typed, config)?;
@@ -96,6 +93,7 @@ impl BackupArgs {
             servername: naming.servername.clone(),
             source_id: Some(source_id),
             compression: self.compress.into(),
+            recipients: recipients(&self.encryption.encrypt)?,
             metadata: Database::metadata(),
         };
         let progress = progress::listener(output, &database.alias);

@@ -8,7 +8,7 @@ use dbbackup::source::media::{Exclude, MediaChanges, MediaSource, MediaTarget};
 use dbbackup::store::Existing;
 use dbbackup::units::ByteSize;
 use dbbackup::{
-    Backup, BackupName, Cancel, Error, ErrorKind, Listed, Naming, Report, Result, backup, preview, restore,
+    Backup, BackupName, Cancel, Error, ErrorKind, Listed, Naming, Report, Result, Run, backup, preview, restore,
 };
 use serde_json::{Map, json};
 
@@ -17,6 +17,7 @@ use crate::args::{Arguments, MediaArgs, MediaBackupArgs, MediaRestoreArgs, Media
 use crate::ask::may_replace_files;
 use crate::config::Config;
 use crate::exit_code;
+use crate::keys::{passphrase, recipients, unlock};
 use crate::place::{Media, store};
 use crate::progress;
 use crate::render::{Output, receipt_line, receipt_object, report_object, seconds};
@@ -51,6 +52,7 @@ fn back_up(verb: &MediaBackupArgs, config: &Config, output: &Output, cancel: &Ca
         servername: naming.servername.clone(),
         source_id: Some(source_id),
         compression: verb.compress.into(),
+        recipients: recipients(&verb.encryption.encrypt)?,
         metadata: Map::new(),
     };
     let readers = NonZero::new(verb.readers.into()).unwrap_or(NonZero::<usize>::MIN);
@@ -74,6 +76,10 @@ fn bring_back(verb: &MediaRestoreArgs, config: &Config, output: &Output, cancel:
     let naming = naming(config, &given, None)?;
     let (store, backup) = verb.choice.find(Kind::Media, config, &naming)?;
     require_media(&backup, &naming)?;
+    let passphrase = passphrase(verb.keys.passphrase_file.as_deref())?;
+    let run = surroundings(None, progress::listener(output, &media.alias), cancel);
+    let mut run = Run { passphrase, ..run };
+    unlock(&backup.name, &store, &mut run)?;
     if verb.replace
         && !verb.dry_run
         && !verb.yes
@@ -87,7 +93,6 @@ fn bring_back(verb: &MediaRestoreArgs, config: &Config, output: &Output, cancel:
     if verb.replace {
         target = target.replacing();
     }
-    let run = surroundings(None, progress::listener(output, &media.alias), cancel);
     let work = if verb.dry_run { preview } else { restore };
     let report = work(&backup.name, &mut target, &store, &run)?;
     drop(run);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dbbackup::manifest::Kind;
 use dbbackup::units::ByteSize;
-use dbbackup::{Cancel, Catalogue, Error, ErrorKind, Listed, Local, Naming, Result, Scope, restore};
+use dbbackup::{Cancel, Catalogue, Error, ErrorKind, Listed, Local, Naming, Result, Run, Scope, restore};
 use serde_json::json;
 
 use super::{naming, run as surroundings};
@@ -12,6 +12,7 @@ use crate::args::{Arguments, BackupChoice, RestoreArgs};
 use crate::ask::may_replace;
 use crate::config::Config;
 use crate::exit_code;
+use crate::keys::{passphrase, unlock};
 use crate::place::{Database, local_file, store};
 use crate::progress;
 use crate::render::{Output, report_object, seconds};
@@ -24,6 +25,10 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
     let (store, backup) = verb.choice.find(Kind::Database, &config, &naming)?;
     require_engine(&backup)?;
 
+    let passphrase = passphrase(verb.keys.passphrase_file.as_deref())?;
+    let run = surroundings(Some(&verb.work), progress::listener(output, &target.alias), cancel);
+    let mut run = Run { passphrase, ..run };
+    unlock(&backup.name, &store, &mut run)?;
     let is_there = target.path.metadata().is_ok_and(|there| there.len() > 0 && !there.is_dir());
     if is_there
         && !verb.yes
@@ -33,8 +38,6 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
         return Ok(exit_code::DECLINED);
     }
 
-    let progress = progress::listener(output, &target.alias);
-    let run = surroundings(Some(&verb.work), progress, cancel);
     let report = restore(&backup.name, &mut target.sqlite(&verb.work), &store, &run).map_err(|error| {
         let is_damaged = error.kind() == ErrorKind::Corrupt;
         if is_damaged { error.hint("the target is as it was; take an older backup, or another copy") } else { error }

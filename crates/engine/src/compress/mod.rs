@@ -5,12 +5,12 @@ mod gzip;
 mod none;
 mod zstd;
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::num::NonZero;
 
 use serde::{Deserialize, Serialize};
 
-use crate::archive::tar::is_tar;
+use crate::count::peek;
 use crate::error::{Error, ErrorKind, Result, Stage};
 pub use blocks::BLOCK_BYTES;
 
@@ -75,54 +75,35 @@ pub fn encode<'a>(
     })
 }
 
-/// Opens a stored stream; its first bytes decide how.
+/// Opens a compressed stream; `known` says how, else its first bytes do.
 ///
 /// Reads what anybody wrote: one gzip member or many, any level; zstd frames with or without sizes. `Ok(0)`
 /// means that the last block was whole, its checksum right, and that no byte came after it. Holds 256 KiB and the decoder's window (zstd: what the frame asks for, at most 128 MiB).
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Corrupt`] on reading, for anything that is cut, damaged or followed by something else;
-/// [`ErrorKind::Unsupported`] at once for an encrypted stream.
-pub fn decode<'a>(stored: impl Read + Send + 'a) -> Result<(Compression, Box<dyn Read + Send + 'a>)> {
-    let mut stored = BufReader::with_capacity(READ_BYTES, stored);
-    let head = stored
-        .fill_buf()
-        .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the backup").at(Stage::Store))?;
-    if let Some(encryption) = encryption_of(head) {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            format!("cannot open the backup: it is encrypted ({encryption})"),
-        )
-        .at(Stage::Encrypt)
-        .hint("decrypt it first and restore the plain file; this version does not decrypt"));
-    }
-    Ok(match head {
-        [0x1f, 0x8b, ..] => (Compression::Gzip, checked(gzip::decode(stored))),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-            (Compression::Zstd, checked(zstd::decode(stored)?))
-        }
-        _ => (Compression::None, none::decode(stored)),
-    })
+/// [`ErrorKind::Corrupt`] on reading, for anything that is cut, damaged or followed by something else.
+pub fn decode<'a>(
+    stored: impl Read + Send + 'a,
+    known: Option<Compression>,
+) -> Result<(Compression, Box<dyn Read + Send + 'a>)> {
+    let (head, stored) = peek(stored)?;
+    let compression = known.unwrap_or_else(|| compression_of(&head));
+    let stored = BufReader::with_capacity(READ_BYTES, stored);
+    let plain = match compression {
+        Compression::None => none::decode(stored),
+        Compression::Gzip => checked(gzip::decode(stored)),
+        Compression::Zstd => checked(zstd::decode(stored)?),
+    };
+    Ok((compression, plain))
 }
 
-/// Returns the encryption that the first bytes show. OpenPGP's binary form starts with a packet tag
-/// (RFC 9580 §4.2): encrypted session keys (1, 3) come first in every encrypted message.
-fn encryption_of(head: &[u8]) -> Option<&'static str> {
-    if head.starts_with(b"age-encryption.org/v1") {
-        return Some("age");
-    }
-    if head.starts_with(b"-----BEGIN PGP MESSAGE-----") {
-        return Some("OpenPGP");
-    }
-    // A tar archive begins with a file's name, in whatever letters.
-    if is_tar(head) {
-        return None;
-    }
-    match head.first()? {
-        // Old format, tags 1 and 3, with a length of 1, 2 or 4 bytes; new format, the same tags.
-        0x84..=0x86 | 0x8c..=0x8e | 0xc1 | 0xc3 => Some("OpenPGP"),
-        _ => None,
+/// Returns the compression that the first bytes show.
+fn compression_of(head: &[u8]) -> Compression {
+    match head {
+        [0x1f, 0x8b, ..] => Compression::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
+        _ => Compression::None,
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn backup_into(store: &dyn Store, folder: &Path, compression: Compres
         servername: "here".to_owned(),
         source_id: None,
         compression,
+        recipients: dbbackup::Recipients::Everybody,
         metadata: serde_json::Map::new(),
     };
     dbbackup::backup(&request, &mut MediaSource::new(folder), store, run).unwrap()

@@ -48,6 +48,7 @@ fn require_both_ways(mode: &str) {
         servername: "web-1".to_owned(),
         source_id: None,
         compression: Compression::Zstd,
+        recipients: dbbackup::Recipients::Everybody,
         metadata: serde_json::Map::new(),
     };
     dbbackup::backup(&request, &mut sqlite(&path), &store, &world.run).unwrap();

@@ -62,6 +62,7 @@ impl World {
             servername: "web-1".to_owned(),
             source_id: None,
             compression: Compression::None,
+            recipients: dbbackup::Recipients::Everybody,
             metadata: serde_json::Map::new(),
         };
         dbbackup::backup(&request, source, &self.store, &self.run)

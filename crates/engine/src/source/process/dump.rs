@@ -3,10 +3,10 @@
 use std::io::{self, Read};
 use std::process::{ChildStdout, Stdio};
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags};
 
-use super::child::Running;
 use super::message::Message;
+use super::talk::Talk;
 use super::{Speech, Tool};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::run::Run;
@@ -16,17 +16,17 @@ impl Source for Tool {
     fn open(&mut self, run: &Run) -> Result<Box<dyn Dump>> {
         let mut command = self.command();
         command.stdout(Stdio::piped());
-        let mut running = Running::start(self, command, Stage::Source, run)?;
-        let expected_bytes = running.opened()?;
-        let stdout = running.child.stdout.take().ok_or_else(|| running.silent())?;
-        Ok(Box::new(ToolDump { stdout, running, speech: self.speech, expected_bytes, last: None, has_ended: false }))
+        let mut talk = Talk::start(self, command, Stage::Source, run)?;
+        let expected_bytes = talk.opened()?;
+        let stdout = talk.running.child.stdout.take().ok_or_else(|| talk.silent())?;
+        Ok(Box::new(ToolDump { stdout, talk, speech: self.speech, expected_bytes, last: None, has_ended: false }))
     }
 }
 
 struct ToolDump {
     /// Closed before the child is waited for.
     stdout: ChildStdout,
-    running: Running,
+    talk: Talk,
     speech: Speech,
     expected_bytes: Option<u64>,
     last: Option<Message>,
@@ -42,13 +42,13 @@ impl Read for ToolDump {
         if self.has_ended || buf.is_empty() {
             return Ok(0);
         }
-        self.running.wait_for(&self.stdout, PollFlags::IN)?;
+        self.talk.running.wait_for(&mut [PollFd::new(&self.stdout, PollFlags::IN)])?;
         let count = self
             .stdout
             .read(buf)
             .map_err(|source| Error::in_io(source, ErrorKind::Tool, "cannot read from a child", Stage::Source))?;
         if count == 0 {
-            self.last = self.running.require_success()?;
+            self.last = self.talk.require_success()?;
             self.has_ended = true;
         }
         Ok(count)
@@ -64,7 +64,7 @@ impl Dump for ToolDump {
         match (self.speech, self.last) {
             (Speech::Text, _) => Ok(DumpFacts::default()),
             (Speech::Messages, Some(Message::Dumped(facts))) => Ok(facts),
-            (Speech::Messages, _) => Err(self.running.silent()),
+            (Speech::Messages, _) => Err(self.talk.silent()),
         }
     }
 }

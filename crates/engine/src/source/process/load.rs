@@ -3,11 +3,11 @@
 use std::io::{self, Read, Write};
 use std::process::{ChildStdin, Stdio};
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags};
 
 use super::Tool;
-use super::child::Running;
 use super::message::Message;
+use super::talk::Talk;
 use crate::count::drain;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::run::Run;
@@ -17,15 +17,15 @@ impl Target for Tool {
     fn begin(&mut self, plain_bytes: Option<u64>, run: &Run) -> Result<Box<dyn Load + '_>> {
         let mut command = self.command();
         command.stdin(Stdio::piped());
-        let mut running = Running::start(self, command, Stage::Target, run)?;
-        let stdin = running.child.stdin.take().ok_or_else(|| running.silent())?;
+        let mut talk = Talk::start(self, command, Stage::Target, run)?;
+        let stdin = talk.running.child.stdin.take().ok_or_else(|| talk.silent())?;
         // A child that is stopped, or whose disk hangs, must not keep us from noticing that we are to stop.
         rustix::io::ioctl_fionbio(&stdin, true).map_err(|source| {
             Error::new(ErrorKind::Tool, "cannot talk to a child").at(Stage::Target).because(source)
         })?;
-        let mut load = ToolLoad { stdin: Some(stdin), running, bytes: 0 };
+        let mut load = ToolLoad { stdin: Some(stdin), talk, bytes: 0 };
         load.send(&plain_bytes.unwrap_or(UNKNOWN_BYTES).to_le_bytes())?;
-        load.running.opened()?;
+        load.talk.opened()?;
         Ok(Box::new(load))
     }
 }
@@ -33,7 +33,7 @@ impl Target for Tool {
 struct ToolLoad {
     /// Closed before the child is waited for.
     stdin: Option<ChildStdin>,
-    running: Running,
+    talk: Talk,
     bytes: u64,
 }
 
@@ -41,17 +41,17 @@ impl ToolLoad {
     /// Writes to the child; a child that has ended says why, which explains more than our broken pipe.
     fn send(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
-            let Some(stdin) = &mut self.stdin else { return Err(self.running.silent()) };
+            let Some(stdin) = &mut self.stdin else { return Err(self.talk.silent()) };
             match stdin.write(bytes) {
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.running.wait_for(stdin, PollFlags::OUT)?;
+                    self.talk.running.wait_for(&mut [PollFd::new(stdin, PollFlags::OUT)])?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => {
                     self.stdin = None;
                     let broken = Error::from_io(source, ErrorKind::Tool, "cannot write to a child").at(Stage::Target);
-                    return Err(self.running.require_success().err().unwrap_or(broken));
+                    return Err(self.talk.require_success().err().unwrap_or(broken));
                 }
             }
         }
@@ -74,9 +74,9 @@ impl Load for ToolLoad {
         self.send(&END_MARK.to_le_bytes())?;
         self.send(&self.bytes.to_le_bytes())?;
         self.stdin = None;
-        match self.running.require_success()? {
+        match self.talk.require_success()? {
             Some(Message::Loaded(facts)) => Ok(facts),
-            _ => Err(self.running.silent()),
+            _ => Err(self.talk.silent()),
         }
     }
 }

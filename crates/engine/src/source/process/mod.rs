@@ -1,10 +1,10 @@
 //! A child process as a source or a target. End of file means that it exited with status 0.
 
-mod child;
 mod dump;
 mod load;
 mod message;
 mod serve;
+mod talk;
 
 use std::ffi::OsString;
 use std::fmt;

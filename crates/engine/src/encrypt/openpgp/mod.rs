@@ -1,0 +1,92 @@
+//! OpenPGP through the user's own `gpg`: its key ring, trust, agent and cards are GnuPG's business.
+
+mod keys;
+mod packet;
+mod piped;
+mod status;
+
+use std::io::{self, Read};
+use std::process::{Command, Stdio};
+
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::run::Run;
+pub(super) use packet::is_message;
+use piped::Piped;
+
+/// Encrypts `small` for `names`, each of which must mean exactly one key.
+pub(super) fn seal<'a>(
+    small: Box<dyn Read + Send + 'a>,
+    names: &[String],
+    always_trust: bool,
+    run: &Run,
+) -> Result<Piped<'a>> {
+    let trust: &[&str] = if always_trust { &["--trust-model", "always"] } else { &[] };
+    let mut command = gpg(trust);
+    // `-z 0`: what is worth it was compressed before. A gpg.conf may ask for armor, which is a third larger.
+    command.args(["--no-armor", "-z", "0", "--encrypt"]);
+    let mut recipients = Vec::new();
+    for name in names {
+        let key = keys::resolve(name, &list(name, trust, run)?)?;
+        command.arg("--recipient").arg(&key);
+        recipients.push((name.clone(), key));
+    }
+    start(command, small, &[], run, move |ended| status::require_encrypted(ended, &recipients))
+}
+
+/// Decrypts `sealed`, with the run's passphrase where it has one.
+pub(super) fn open<'a>(sealed: Box<dyn Read + Send + 'a>, run: &Run) -> Result<Piped<'a>> {
+    let mut command = gpg(&[]);
+    let mut first = Zeroizing::new(Vec::new());
+    if let Some(passphrase) = &run.passphrase {
+        // It reads one line of its standard input before anything else. A descriptor of its own would be inherited
+        // by every other child that is started in that moment.
+        command.args(["--pinentry-mode", "loopback", "--passphrase-fd", "0"]);
+        first = passphrase.line();
+    }
+    command.arg("--decrypt");
+    let has_passphrase = run.passphrase.is_some();
+    start(command, sealed, &first, run, move |ended| status::require_decrypted(ended, has_passphrase))
+}
+
+/// Returns what GnuPG lists for a name, as colon-separated records; nothing where it knows none.
+fn list(name: &str, trust: &[&str], run: &Run) -> Result<String> {
+    let mut command = gpg(trust);
+    command.args(["--with-colons", "--fixed-list-mode", "--list-keys", "--", name]);
+    let mut listing = Vec::new();
+    let mut piped = start(command, Box::new(io::empty()), &[], run, |_| Ok(()))?;
+    piped
+        .read_to_end(&mut listing)
+        .map_err(|source| Error::from_io(source, ErrorKind::Tool, "cannot list the public keys"))?;
+    Ok(String::from_utf8_lossy(&listing).into_owned())
+}
+
+/// Returns the command with what every run has. The user's gpg.conf is read.
+fn gpg(options: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(["--batch", "--no-tty", "--status-fd", "2", "--exit-on-status-write-error"]);
+    // GnuPG 2.2 would look for a key that is not there on the network; arguments are UTF-8 whatever the locale.
+    command.args(["--no-auto-key-locate", "--utf8-strings"]);
+    command.args(options);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn start<'a>(
+    command: Command,
+    inner: Box<dyn Read + Send + 'a>,
+    first: &[u8],
+    run: &Run,
+    verdict: impl FnOnce(&status::Ended) -> Result<()> + Send + 'a,
+) -> Result<Piped<'a>> {
+    Piped::start(PROGRAM, command, inner, first, run, Box::new(verdict)).map_err(|error| match error.kind() {
+        ErrorKind::Config => Error::new(ErrorKind::Config, "cannot encrypt or decrypt: there is no `gpg` here")
+            .subject(PROGRAM)
+            .hint("install GnuPG (Debian, Ubuntu: the package `gnupg`; Fedora: `gnupg2`; macOS: `brew install gnupg`)")
+            .because(error),
+        _ => error,
+    })
+}
+
+const PROGRAM: &str = "gpg";

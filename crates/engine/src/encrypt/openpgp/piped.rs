@@ -1,0 +1,153 @@
+//! A stream through a child: what comes in is written to its standard input, what it writes comes out.
+
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::process::{ChildStdin, ChildStdout, Command};
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::status::{Ended, Status};
+use crate::child::{Heard, Running};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::run::Run;
+
+/// Bytes on their way through GnuPG. `Ok(0)` means that its own word and its exit status said that all was well.
+///
+/// Both pipes are served by the thread that reads: what comes in may belong to it.
+pub(crate) struct Piped<'a> {
+    inner: Box<dyn Read + Send + 'a>,
+    /// What was taken from `inner`, or stands before it, and the child has not taken yet.
+    part: Vec<u8>,
+    sent: usize,
+    /// Closed at the end of `inner`, and before the child is waited for.
+    stdin: Option<ChildStdin>,
+    stdout: ChildStdout,
+    running: Running<Status>,
+    /// Whether the child took all that there was.
+    took_all: bool,
+    verdict: Option<Verdict<'a>>,
+    has_ended: bool,
+}
+
+type Verdict<'a> = Box<dyn FnOnce(&Ended) -> Result<()> + Send + 'a>;
+
+impl<'a> Piped<'a> {
+    /// Starts `command`, whose three streams are pipes. `first` is sent before what `inner` gives.
+    pub(super) fn start(
+        name: &str,
+        command: Command,
+        inner: Box<dyn Read + Send + 'a>,
+        first: &[u8],
+        run: &Run,
+        verdict: Verdict<'a>,
+    ) -> Result<Self> {
+        let mut heard = 0;
+        let mut running = Running::start(name.to_owned(), command, Stage::Encrypt, run, move |line| {
+            match Status::parse(line) {
+                // A message may hold more session keys than anybody has.
+                Some(_) if heard == MOST_LINES => Heard::Done,
+                Some(status) => {
+                    heard += 1;
+                    Heard::Line(status)
+                }
+                None => Heard::Text,
+            }
+        })?;
+        let silent = || Error::new(ErrorKind::Bug, format!("`{name}` was started without pipes")).at(Stage::Encrypt);
+        let stdin = running.child.stdin.take().ok_or_else(silent)?;
+        let stdout = running.child.stdout.take().ok_or_else(silent)?;
+        for pipe in [stdin.as_fd(), stdout.as_fd()] {
+            rustix::io::ioctl_fionbio(pipe, true).map_err(|source| {
+                Error::new(ErrorKind::Tool, format!("cannot talk to `{name}`")).at(Stage::Encrypt).because(source)
+            })?;
+            // Fewer changes from one process to the other. Where it is not allowed, the pipe stays as it is.
+            let _smaller = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
+        }
+        let verdict = Some(verdict);
+        // Room for all that follows: `first` may be secret, and is overwritten.
+        let mut part = Vec::with_capacity(PART_BYTES);
+        part.extend_from_slice(first);
+        Ok(Self {
+            inner,
+            part,
+            sent: 0,
+            stdin: Some(stdin),
+            stdout,
+            running,
+            took_all: true,
+            verdict,
+            has_ended: false,
+        })
+    }
+
+    /// Sends what the child has room for, or waits until it has, or has something to say.
+    fn serve(&mut self) -> io::Result<()> {
+        let Some(stdin) = &mut self.stdin else {
+            return Ok(self.running.wait_for(&mut [PollFd::new(&self.stdout, PollFlags::IN)])?);
+        };
+        if self.sent == self.part.len() {
+            self.part.resize(PART_BYTES, 0);
+            let count = self.inner.read(&mut self.part);
+            self.part.truncate(*count.as_ref().unwrap_or(&0));
+            self.sent = 0;
+            if count? == 0 {
+                self.stdin = None;
+                return Ok(());
+            }
+        }
+        match stdin.write(&self.part[self.sent..]) {
+            Ok(count) => self.sent += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let (room, word) = (PollFd::new(stdin, PollFlags::OUT), PollFd::new(&self.stdout, PollFlags::IN));
+                self.running.wait_for(&mut [room, word])?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => {
+                // It has ended, and says why.
+                self.stdin = None;
+                self.took_all = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hears how the child ended.
+    fn end(&mut self) -> Result<()> {
+        self.stdin = None;
+        let (status, lines) = self.running.end()?;
+        self.running.run.cancel.check()?;
+        let failed = self.running.failed(status);
+        let ended = Ended { status, lines, failed, took_all: self.took_all };
+        let verdict = self.verdict.take();
+        verdict.map_or_else(|| Err(Error::new(ErrorKind::Bug, "a stream was read on after it failed")), |verdict| {
+            verdict(&ended)
+        })
+    }
+}
+
+impl Read for Piped<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.has_ended || buf.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            self.running.run.cancel.check()?;
+            match self.stdout.read(buf) {
+                Ok(0) => {
+                    self.end()?;
+                    self.has_ended = true;
+                    return Ok(0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.serve()?,
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Bytes that are taken from the stream at once.
+const PART_BYTES: usize = 256 * 1024;
+/// What a pipe holds: as much as Linux allows everybody.
+const PIPE_BYTES: usize = 1024 * 1024;
+/// Lines of status that are kept.
+const MOST_LINES: usize = 1000;

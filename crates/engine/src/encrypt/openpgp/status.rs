@@ -1,0 +1,251 @@
+//! What GnuPG says of its work, line by line, and what that means.
+//!
+//! Source: GnuPG's doc/DETAILS, "Format of the --status-fd output", and what 2.2.40 was seen to say of damaged messages:
+//! a message without its first packets decrypts to nothing with exit status 0, and a byte that was flipped in the data is
+//! told only after all of it came out.
+
+use std::process::ExitStatus;
+
+use super::keys::cannot;
+use crate::error::{Error, ErrorKind, Result, Stage};
+
+/// One line of status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Status {
+    keyword: String,
+    arguments: Vec<String>,
+}
+
+/// How a run of GnuPG ended.
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    pub(super) lines: Vec<Status>,
+    /// The error for an end that the lines do not explain.
+    pub(super) failed: Error,
+    /// Whether it took all that it was sent.
+    pub(super) took_all: bool,
+}
+
+impl Status {
+    /// Reads a line of standard error; `None` if it is text for people.
+    pub(super) fn parse(line: &[u8]) -> Option<Self> {
+        let line = std::str::from_utf8(line.strip_prefix(b"[GNUPG:] ")?).ok()?;
+        let mut words = line.split_whitespace().map(str::to_owned);
+        Some(Self { keyword: words.next()?, arguments: words.collect() })
+    }
+
+    fn argument(&self, index: usize) -> &str {
+        self.arguments.get(index).map_or("", String::as_str)
+    }
+
+    /// Returns the number of libgpg-error at the end of an `ERROR` line, without the part that raised it.
+    fn code(&self) -> Option<u32> {
+        let number: String = self.argument(1).chars().take_while(char::is_ascii_digit).collect();
+        number.parse::<u32>().ok().map(|code| code & 0xffff)
+    }
+}
+
+impl Ended {
+    fn all<'s>(&'s self, keyword: &'s str) -> impl Iterator<Item = &'s Status> {
+        self.lines.iter().filter(move |line| line.keyword == keyword)
+    }
+
+    fn has(&self, keyword: &str) -> bool {
+        self.all(keyword).next().is_some()
+    }
+
+    fn has_error(&self, codes: &[u32]) -> bool {
+        self.all("ERROR").any(|line| line.code().is_some_and(|code| codes.contains(&code)))
+    }
+
+    /// Returns the error of GnuPG itself, as another kind.
+    fn explained(&self, kind: ErrorKind, message: &str) -> Error {
+        Error::new(kind, message.to_owned()).at(Stage::Encrypt).because(self.failed.to_string())
+    }
+}
+
+/// Fails unless all of a stream was encrypted. `recipients` are what the user wrote, and what GnuPG got for it.
+pub(super) fn require_encrypted(ended: &Ended, recipients: &[(String, String)]) -> Result<()> {
+    if ended.status.success() && ended.took_all && ended.has("END_ENCRYPTION") {
+        return Ok(());
+    }
+    let Some(refused) = ended.all("INV_RECP").next() else {
+        return Err(ended.explained(ErrorKind::Tool, "cannot encrypt"));
+    };
+    let key = refused.arguments.get(1..).unwrap_or_default().join(" ");
+    let name = recipients.iter().find(|(_, given)| *given == key).map_or(&key, |(name, _)| name);
+    Err(match refused.argument(0) {
+        "10" => cannot(name, "GnuPG does not know that the key belongs to that name (it is untrusted)").hint(format!(
+            "check its fingerprint and sign it (`gpg --quick-lsign-key {key}`), or set DBBACKUP_GPG_ALWAYS_TRUST"
+        )),
+        "2" => cannot(name, "it is ambiguous").hint("name the one that is meant by its fingerprint"),
+        "3" => cannot(name, "the key cannot encrypt").hint("name another key"),
+        "4" => cannot(name, "the key was revoked").hint("name another key"),
+        "5" => cannot(name, "the key has expired").hint("extend it, or name another"),
+        "13" => cannot(name, "the key is disabled").hint("enable it, or name another"),
+        "1" => cannot(name, "there is no such public key here").hint(
+            "import it (`gpg --import FILE`) for the user that this runs as, or set GNUPGHOME; `gpg --list-keys` shows what \
+             there is",
+        ),
+        _ => cannot(name, "GnuPG cannot use the key").because(ended.failed.to_string()),
+    })
+}
+
+/// Fails unless all of a message was decrypted and is authentic.
+pub(super) fn require_decrypted(ended: &Ended, has_passphrase: bool) -> Result<()> {
+    // Very old messages, or a gpg.conf that allows it, have nothing that guards their content.
+    let is_guarded =
+        ended.all("DECRYPTION_INFO").all(|line| line.argument(0) != "0" || !matches!(line.argument(2), "" | "0"));
+    let is_whole = ended.has("DECRYPTION_OKAY") && !ended.has("DECRYPTION_FAILED") && !ended.has("BADMDC");
+    if ended.status.success() && ended.took_all && is_whole && is_guarded {
+        return Ok(());
+    }
+    if is_whole && !is_guarded {
+        return Err(ended.explained(
+            ErrorKind::Corrupt,
+            "cannot use the backup: nothing in it would show whether it was changed (it has no MDC)",
+        ));
+    }
+    if is_whole && (ended.has("ERRSIG") || ended.has("BADSIG")) {
+        return Err(ended.explained(ErrorKind::Key, "cannot use the backup: its signature cannot be verified"));
+    }
+    if is_whole {
+        let message = "cannot use the backup: something stands behind its encrypted content";
+        return Err(ended.explained(ErrorKind::Corrupt, message));
+    }
+    if ended.has_error(&[BAD_PASSPHRASE]) || ended.has("BAD_PASSPHRASE") {
+        let message = if has_passphrase { "the passphrase is wrong" } else { "no passphrase was right" };
+        return Err(passphrase(message));
+    }
+    if ended.has("DECRYPTION_INFO") && !ended.has("NEED_PASSPHRASE_SYM") {
+        return Err(ended.explained(ErrorKind::Corrupt, "cannot use the backup: it is damaged or cut short"));
+    }
+    if !has_passphrase && (ended.has("PINENTRY_LAUNCHED") || ended.has_error(UNASKED)) {
+        return Err(passphrase("it needs a passphrase, and GnuPG could not ask for it"));
+    }
+    if ended.has("NO_SECKEY") && !ended.has("ERROR") {
+        return Err(no_secret_key(ended));
+    }
+    if ended.has("NODATA") || ended.has_error(DAMAGED) || ended.has("DECRYPTION_INFO") {
+        return Err(ended.explained(ErrorKind::Corrupt, "cannot use the backup: it is damaged or cut short"));
+    }
+    Err(ended.explained(ErrorKind::Tool, "cannot decrypt the backup"))
+}
+
+fn passphrase(why: &str) -> Error {
+    Error::new(ErrorKind::Passphrase, format!("cannot decrypt the backup: {why}"))
+        .at(Stage::Encrypt)
+        .hint("give it with --passphrase-file FILE or in DBBACKUP_PASSPHRASE; on a terminal it is asked for")
+}
+
+fn no_secret_key(ended: &Ended) -> Error {
+    let mut ids: Vec<&str> = ended.all("ENC_TO").map(|line| line.argument(0)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let whose = if ids.iter().all(|id| id.trim_matches('0').is_empty()) {
+        "the backup does not say which it is for".to_owned()
+    } else {
+        format!("the backup is for {}", ids.join(", "))
+    };
+    Error::new(ErrorKind::Key, format!("cannot decrypt the backup: there is no secret key that fits ({whose})"))
+        .at(Stage::Encrypt)
+        .hint(
+            "import the secret key (`gpg --import FILE`) for the user that this runs as, or set GNUPGHOME; `gpg \
+             --list-secret-keys` shows what there is",
+        )
+}
+
+/// `GPG_ERR_BAD_PASSPHRASE` of libgpg-error, as those below.
+const BAD_PASSPHRASE: u32 = 11;
+/// Nobody could be asked: `NO_PIN_ENTRY`, `CANCELED`, `NO_PASSPHRASE`, `FULLY_CANCELED`, and what a terminal that is
+/// none gives: `ENOTTY` (102) of the system.
+const UNASKED: &[u32] = &[85, 99, 177, 198, 0x8000 | 0x66];
+/// A session key that makes no sense: `CHECKSUM`, `WRONG_SECKEY`, `BAD_KEY`, `BAD_MPI`, `INV_PACKET`, `BAD_DATA`.
+const DAMAGED: &[u32] = &[10, 18, 19, 30, 14, 89];
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    fn ended(code: i32, text: &str) -> Ended {
+        let lines = text.lines().filter_map(|line| Status::parse(format!("[GNUPG:] {line}\n").as_bytes()));
+        Ended {
+            status: ExitStatus::from_raw(code << 8),
+            lines: lines.collect(),
+            failed: Error::new(ErrorKind::Tool, "`gpg` failed"),
+            took_all: true,
+        }
+    }
+
+    const DECRYPTED: &str = "ENC_TO A2B18F1FCCF5E608 18 0\nDECRYPTION_INFO 2 9 0\nDECRYPTION_OKAY\nGOODMDC";
+
+    #[test]
+    fn text_for_people_is_no_status() {
+        assert_eq!(Status::parse(b"gpg: [GNUPG:] DECRYPTION_OKAY\n"), None);
+        assert_eq!(Status::parse(b"[GNUPG:] \n"), None);
+    }
+
+    #[test]
+    fn success_is_the_exit_status_and_the_word_for_it() {
+        assert!(require_decrypted(&ended(0, DECRYPTED), false).is_ok());
+        assert!(require_encrypted(&ended(0, "BEGIN_ENCRYPTION 2 9\nEND_ENCRYPTION"), &[]).is_ok());
+        // Seen: a message that was cut in its first packet.
+        for (code, text) in [(0, "NODATA 3"), (0, ""), (2, DECRYPTED), (0, "DECRYPTION_INFO 2 9 0")] {
+            assert!(require_decrypted(&ended(code, text), false).is_err(), "{code} {text}");
+        }
+        for (code, text) in [(0, ""), (2, "END_ENCRYPTION"), (0, "BEGIN_ENCRYPTION 2 9")] {
+            assert!(require_encrypted(&ended(code, text), &[]).is_err(), "{code} {text}");
+        }
+        assert!(require_decrypted(&Ended { took_all: false, ..ended(0, DECRYPTED) }, false).is_err());
+    }
+
+    #[test]
+    fn content_that_nothing_guards_is_refused() {
+        let unguarded = DECRYPTED.replace("DECRYPTION_INFO 2 9 0", "DECRYPTION_INFO 0 9 0").replace("GOODMDC", "");
+        assert_eq!(require_decrypted(&ended(0, &unguarded), false).unwrap_err().kind(), ErrorKind::Corrupt);
+        // AEAD has no MDC.
+        let aead = DECRYPTED.replace("DECRYPTION_INFO 2 9 0", "DECRYPTION_INFO 0 9 2").replace("GOODMDC", "");
+        assert!(require_decrypted(&ended(0, &aead), false).is_ok());
+    }
+
+    #[test]
+    fn each_failure_has_its_kind() {
+        let no_key = "ENC_TO E02170ADBBF51B9B 18 0\nNO_SECKEY E02170ADBBF51B9B\nDECRYPTION_FAILED";
+        let asked = "ENC_TO 66E2431930953D94 18 0\nPINENTRY_LAUNCHED 7 curses\nERROR pkdecrypt_failed 83918950\nDECRYPTION_FAILED";
+        for (text, has_passphrase, kind, words) in [
+            (no_key, false, ErrorKind::Key, "E02170ADBBF51B9B"),
+            ("ENC_TO 0000000000000000 18 0\nNO_SECKEY 0000000000000000", false, ErrorKind::Key, "does not say"),
+            (asked, false, ErrorKind::Passphrase, "needs a passphrase"),
+            ("NEED_PASSPHRASE_SYM 9 3 2\nERROR get_passphrase 32870", false, ErrorKind::Passphrase, "needs a passphrase"),
+            ("ENC_TO 66E2431930953D94 18 0\nERROR pkdecrypt_failed 67108875", true, ErrorKind::Passphrase, "wrong"),
+            (
+                "NEED_PASSPHRASE_SYM 9 3 2\nDECRYPTION_INFO 2 9 0\nERROR symkey_decrypt.maybe_error 11_BAD_PASSPHRASE",
+                true,
+                ErrorKind::Passphrase,
+                "wrong",
+            ),
+            ("ENC_TO A 1 0\nDECRYPTION_INFO 2 9 0\nBADMDC\nDECRYPTION_FAILED", false, ErrorKind::Corrupt, "damaged"),
+            ("ENC_TO A 1 0\nERROR pkdecrypt_failed 33554450\nDECRYPTION_FAILED", false, ErrorKind::Corrupt, "damaged"),
+            ("NODATA 3", false, ErrorKind::Corrupt, "damaged"),
+            ("", false, ErrorKind::Tool, "cannot decrypt"),
+        ] {
+            let error = require_decrypted(&ended(2, text), has_passphrase).unwrap_err();
+            assert_eq!(error.kind(), kind, "{text}: {error}");
+            assert!(error.to_string().contains(words), "{text}: {error}");
+        }
+        let behind = require_decrypted(&ended(2, &format!("{DECRYPTED}\nNODATA 3")), false).unwrap_err();
+        assert!(behind.to_string().contains("behind"), "{behind}");
+    }
+
+    #[test]
+    fn a_refused_recipient_is_called_by_the_name_that_the_user_gave() {
+        let recipients = [("eve@example.org".to_owned(), "1095733F".to_owned())];
+        let error = require_encrypted(&ended(2, "INV_RECP 10 1095733F\nFAILURE encrypt 53"), &recipients).unwrap_err();
+        assert_eq!((error.kind(), error.about()), (ErrorKind::Key, Some("eve@example.org")));
+        assert!(error.to_string().contains("untrusted"), "{error}");
+        let error = require_encrypted(&ended(2, "INV_RECP 1 Nobody At All"), &[]).unwrap_err();
+        assert_eq!(error.about(), Some("Nobody At All"));
+    }
+}
