@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from dbbackup import _engine
+from dbbackup._encryption import recipients
 from dbbackup._manifest import top_level
-from dbbackup._naming import name_generator, naming
+from dbbackup._naming import endings, name_generator, naming
 from dbbackup._output import Destination, Stored, destination, store_under_free_name
 from dbbackup._prune import PruneRequest
 from dbbackup.db.base import get_connector
@@ -29,6 +30,8 @@ class BackupRequest:
     naming: _engine.Naming
     servername: str
     compression: _engine.Compression
+    recipients: _engine.Recipients | None
+    """Whom it is encrypted for; ``None``: it is not."""
     exclude: tuple[str, ...] = ()
     """Tables that are left out, on top of the connectors' own."""
     schemas: tuple[str, ...] = ()
@@ -61,6 +64,7 @@ def plan_backups(
     databases: str | None,
     servername: str | None,
     compress: bool,
+    encrypt: bool,
     filename: str | None,
     path: str | None,
     exclude_tables: str | None = None,
@@ -69,7 +73,8 @@ def plan_backups(
     """Return what the options ask for: `databases` and `exclude_tables` are separated by commas.
 
     Raises:
-        ConfigurationError: `filename` or `path` cannot be used, or is one name for several databases.
+        ConfigurationError: `filename` or `path` cannot be used, or is one name for several databases; or nobody is
+            named to encrypt for.
         RefusedError: `path` is a database of this project.
         UnsupportedError: `path` is a URL of another kind than S3's.
 
@@ -89,6 +94,7 @@ def plan_backups(
         naming=naming(settings),
         servername=servername or settings.hostname,
         compression=settings.compression if compress else "none",
+        recipients=recipients(settings) if encrypt else None,
         exclude=_parts(exclude_tables),
         schemas=tuple(schemas),
     )
@@ -116,7 +122,7 @@ def run_backup(
         alias=alias,
         servername=request.servername,
         extension=connector.extension,
-        compression=request.compression,
+        endings=endings(request.compression, encrypted=request.recipients is not None),
     )
 
     def make(name: str | None) -> _engine.Receipt:
@@ -131,6 +137,7 @@ def run_backup(
             servername=request.servername,
             extension=connector.extension,
             compression=request.compression,
+            recipients=request.recipients,
             metadata=metadata,
             name=name,
             replace=request.to.replace,

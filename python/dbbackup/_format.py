@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dbbackup import _engine
 from dbbackup.db.base import DEFAULT_CONNECTOR, SQLITE_CONNECTOR, BaseDBConnector, get_connector, same_format
 from dbbackup.exceptions import ConfigurationError, RefusedError
 
@@ -20,11 +19,12 @@ _SQLITE_ENGINE = "django.db.backends.sqlite3"
 _SQL_WORDS = (b"create", b"insert", b"pragma", b"begin", b"--", b"/*", b"drop", b"delete")
 
 
-def connector_for(chosen: Chosen, usual: BaseDBConnector) -> tuple[BaseDBConnector, list[str]]:
+def connector_for(chosen: Chosen, head: bytes, usual: BaseDBConnector) -> tuple[BaseDBConnector, list[str]]:
     """Return the connector that restores the backup into the database of `usual`, and what is surprising about it.
 
+    `head` is how the backup begins.
+
     Raises:
-        CorruptBackupError: The beginning of the backup cannot be read, or the backup is empty.
         RefusedError: It is in a format that goes into another engine.
 
     """
@@ -42,7 +42,6 @@ def connector_for(chosen: Chosen, usual: BaseDBConnector) -> tuple[BaseDBConnect
             return usual, surprises
     if not usual.dotted_path.startswith(_OURS) and named is None:
         return usual, []
-    head = _engine.head(chosen.store, chosen.backup.name)
     path = path_for_content(head, usual)
     if path is None:
         return usual, surprises

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import stat
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dbbackup import _engine
+from dbbackup._encryption import unlocking
 from dbbackup._naming import local_time, naming
 from dbbackup._output import count_files
 from dbbackup._place import Place, backup_place, folder_place, local_file, s3_place
@@ -37,6 +39,9 @@ class Chosen:
 
     surprises: tuple[str, ...] = ()
     """What is unexpected about the choice, one sentence each."""
+
+    passphrase: str | None = field(default=None, repr=False)
+    """What opens the secret key, or the backup, where that takes more than GnuPG's agent knows."""
 
     @property
     def store(self) -> _engine.Store:
@@ -115,6 +120,23 @@ def choose(
         label=path or backup.name,
         surprises=tuple(f"a newer backup is passed over: {why}" for _name, why in passed_over),
     )
+
+
+def unlock(chosen: Chosen, passphrase: str | None, *, may_ask: bool) -> tuple[bytes, Chosen]:
+    """Return the first plain bytes of the backup, and the choice with the passphrase that they took.
+
+    Raises:
+        CorruptBackupError: They cannot be read.
+        WrongKeyError: The backup cannot be decrypted.
+
+    """
+    read = partial(_head, chosen)
+    head, passphrase = unlocking(chosen.label, passphrase, may_ask=may_ask, read=read)
+    return head, replace(chosen, passphrase=passphrase)
+
+
+def _head(chosen: Chosen, passphrase: str | None) -> bytes:
+    return _engine.head(chosen.store, chosen.backup.name, passphrase=passphrase)
 
 
 def _place_of(path: str, settings: Settings) -> tuple[Place, str]:

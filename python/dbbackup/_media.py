@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbbackup import _engine
-from dbbackup._input import Chosen, choose
+from dbbackup._encryption import recipients
+from dbbackup._input import Chosen, choose, unlock
 from dbbackup._media_pack import MediaDump
 from dbbackup._media_unpack import MediaLoad
-from dbbackup._naming import name_generator, naming
+from dbbackup._naming import endings, name_generator, naming
 from dbbackup._output import Destination, Stored, destination, store_under_free_name
 from dbbackup._place import (
     backup_folders,
@@ -49,6 +50,8 @@ class MediaBackupRequest:
     naming: _engine.Naming
     servername: str
     compression: _engine.Compression
+    recipients: _engine.Recipients | None
+    """Whom it is encrypted for; ``None``: it is not."""
 
     def cleaning(self, settings: Settings, *, made: str) -> PruneRequest:
         """Return what ``--clean`` does after the backup `made`."""
@@ -127,6 +130,7 @@ def plan_media_backup(
     *,
     servername: str | None,
     compress: bool,
+    encrypt: bool,
     exclude: list[str],
     readers: int,
     filename: str | None,
@@ -135,7 +139,7 @@ def plan_media_backup(
     """Return what the options ask for: `exclude` comes on top of ``DBBACKUP_MEDIA_EXCLUDE``.
 
     Raises:
-        ConfigurationError: The project names no place of media, or an option cannot be used.
+        ConfigurationError: The project names no place of media, or nobody to encrypt for, or an option cannot be used.
         RefusedError: `path` is a database of this project, or lies in the folder.
         UnsupportedError: `path` is a URL of another kind than S3's.
 
@@ -159,6 +163,7 @@ def plan_media_backup(
         naming=naming(settings),
         servername=servername or settings.hostname,
         compression=settings.compression if compress else "none",
+        recipients=recipients(settings) if encrypt else None,
     )
 
 
@@ -183,6 +188,7 @@ def run_media_backup(
             naming=request.naming,
             servername=request.servername,
             compression=request.compression,
+            recipients=request.recipients,
             metadata={},
             exclude=request.exclude,
             never=request.never,
@@ -198,7 +204,7 @@ def run_media_backup(
         alias=MEDIA,
         servername=request.servername,
         extension=_EXTENSION,
-        compression=request.compression,
+        endings=endings(request.compression, encrypted=request.recipients is not None),
     )
     return store_under_free_name(request.to, generate=generate, make=make, compression=request.compression)
 
@@ -212,13 +218,18 @@ def plan_media_restore(
     into: str | None,
     replace: bool,
     only: list[str],
+    passphrase: str | None = None,
+    may_ask: bool = False,
 ) -> MediaRestorePlan:
     """Choose the backup, and the folder that it goes into: the project's, or `into`.
+
+    The `passphrase` of an encrypted one that needs another is asked for, if somebody may be asked.
 
     Raises:
         BackupNotFoundError: There is no such backup, or none that fits.
         ConfigurationError: The project names no place of media, or the options contradict each other.
         RefusedError: It is of a database, or lies itself in the folder.
+        WrongKeyError: It cannot be decrypted.
 
     """
     if not all(only):
@@ -240,6 +251,8 @@ def plan_media_restore(
     if folder and backups and os.path.realpath(folder) == os.path.realpath(backups):
         message = f"cannot restore `{chosen.label}` into the folder that it lies in itself"
         raise RefusedError(message, subject=chosen.label, hint="move it to another folder first")
+    if chosen.backup.encryption != "none":
+        _, chosen = unlock(chosen, passphrase, may_ask=may_ask)
     return MediaRestorePlan(
         folder=folder,
         chosen=chosen,
@@ -264,7 +277,12 @@ def run_media_restore(
         storage = configured_storage("default")
         loader = MediaLoad(storage, replace=plan.replace, only=plan.only, tmp_dir=plan.tmp_dir)
         return _engine.restore(
-            plan.chosen.store, plan.chosen.backup.name, target=loader, dry_run=dry_run, progress=progress
+            plan.chosen.store,
+            plan.chosen.backup.name,
+            target=loader,
+            dry_run=dry_run,
+            passphrase=plan.chosen.passphrase,
+            progress=progress,
         )
     return _engine.media_restore(
         plan.chosen.store,
@@ -273,6 +291,7 @@ def run_media_restore(
         replace=plan.replace,
         only=plan.only,
         dry_run=dry_run,
+        passphrase=plan.chosen.passphrase,
         progress=progress,
     )
 
@@ -306,6 +325,7 @@ def _backup_storage(
         servername=request.servername,
         extension=_EXTENSION,
         compression=request.compression,
+        recipients=request.recipients,
         metadata={},
         name=name,
         replace=request.to.replace,

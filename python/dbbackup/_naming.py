@@ -25,6 +25,11 @@ _EXTENSIONS = ("sqlite3", "psql.bin", "psql", "dump", "json")
 _SUFFIXES: dict[Compression, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 
 
+def endings(compression: Compression, *, encrypted: bool) -> str:
+    """Return what stands behind the extension: compressed first, then encrypted."""
+    return _SUFFIXES[compression] + (".gpg" if encrypted else "")
+
+
 def naming(settings: Settings) -> Naming:
     """Return the engine's description of how backups are named in this project."""
     template, media_template = settings.filename_template, settings.media_filename_template
@@ -63,7 +68,7 @@ def database_stem(name: str) -> str:
 
 
 def name_generator(
-    settings: Settings, *, kind: Kind, alias: str, servername: str, extension: str, compression: Compression
+    settings: Settings, *, kind: Kind, alias: str, servername: str, extension: str, endings: str
 ) -> Callable[[], str] | None:
     """Return what makes names by the project's own function; ``None``: they are made from its template."""
     template = settings.filename_template if kind == "database" else settings.media_filename_template
@@ -77,7 +82,7 @@ def name_generator(
         alias=alias,
         servername=servername,
         extension=extension,
-        compression=compression,
+        endings=endings,
     )
 
 
@@ -89,13 +94,12 @@ def name_from_callable(
     alias: str,
     servername: str,
     extension: str,
-    compression: Compression,
+    endings: str = "",
 ) -> str:
     """Return the name that the project's own function gives to a backup that is made now.
 
     It is called with the keywords ``databasename``, ``servername``, ``datetime``, ``extension`` and
-    ``content_type``, all text; for media ``databasename`` is empty. The compression's suffix is appended to
-    what it returns.
+    ``content_type``, all text; for media ``databasename`` is empty. `endings` are appended to what it returns.
 
     Raises:
         ConfigurationError: The function failed, or returned something else than a name.
@@ -116,7 +120,7 @@ def name_from_callable(
     if not isinstance(name, str) or not name:
         message = f"`{setting}` must return a name, not `{name!r}`"
         raise ConfigurationError(message, subject=setting)
-    return name + _SUFFIXES[compression]
+    return name + endings
 
 
 def generate_filename(extension: str, alias: str, servername: str | None) -> str:
@@ -133,7 +137,6 @@ def generate_filename(extension: str, alias: str, servername: str | None) -> str
         alias=alias,
         servername=servername,
         extension=extension,
-        compression="none",
     )
 
 

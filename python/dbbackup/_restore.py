@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from django.db import connections
 from dbbackup import _engine
 from dbbackup._backup import plan_backups, run_backup
 from dbbackup._format import connector_for
-from dbbackup._input import Chosen, choose
+from dbbackup._input import Chosen, choose, unlock
 from dbbackup._manifest import ask_validator
 from dbbackup.db.base import DEFAULT_CONNECTOR, BaseDBConnector, get_connector, same_format
 from dbbackup.db.sqlite import is_in_memory
@@ -35,6 +35,9 @@ class RestoreOptions:
     no_drop: bool = False
     schemas: Sequence[str] = ()
     pg_options: str = ""
+    passphrase: str | None = field(default=None, repr=False)
+    may_ask: bool = False
+    """Whether somebody may be asked for a passphrase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,7 @@ def plan_restore(
         ConfigurationError: The options contradict each other.
         CorruptBackupError: Not even the beginning of the backup can be read.
         RefusedError: It is the database itself, of another engine or of media, or the validator says no.
+        WrongKeyError: It cannot be decrypted.
 
     """
     usual = get_connector(alias)
@@ -109,7 +113,8 @@ def plan_restore(
         message = f"cannot restore `{chosen.label}`: it is the database itself"
         raise RefusedError(message, subject=chosen.label)
     _refuse_other_engine(chosen, usual)
-    connector, surprises = connector_for(chosen, usual)
+    head, chosen = unlock(chosen, options.passphrase, may_ask=options.may_ask)
+    connector, surprises = connector_for(chosen, head, usual)
     surprises += _apply(options, connector)
     ask_validator(chosen.backup.manifest, chosen.label, settings)
     return RestorePlan(
@@ -128,8 +133,16 @@ def save_before(plan: RestorePlan, settings: Settings, *, progress: _engine.Prog
         DbbackupError: It failed, and nothing should be replaced.
 
     """
+    # What was kept secret must not stand in the storage for all to read.
+    encrypt = plan.chosen.backup.encryption != "none" and bool(settings.gpg_recipient)
     request = plan_backups(
-        settings, databases=plan.alias, servername=None, compress=True, filename=None, path=None
+        settings,
+        databases=plan.alias,
+        servername=None,
+        compress=True,
+        encrypt=encrypt,
+        filename=None,
+        path=None,
     )
     connector = get_connector(plan.alias)
     # Nobody knows what the restore does to the tables that backups leave out.
@@ -162,7 +175,13 @@ def run_restore(plan: RestorePlan, *, progress: _engine.Progress | None) -> _eng
         raise RefusedError(message, subject=plan.alias, hint="leave the `atomic` block first")
     _close(connection)
     try:
-        return _engine.restore(plan.chosen.store, plan.chosen.backup.name, target=target, progress=progress)
+        return _engine.restore(
+            plan.chosen.store,
+            plan.chosen.backup.name,
+            target=target,
+            passphrase=plan.chosen.passphrase,
+            progress=progress,
+        )
     finally:
         _close(connection)
 

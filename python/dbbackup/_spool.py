@@ -9,9 +9,17 @@ from shutil import copyfileobj
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
+from dbbackup import _engine
+from dbbackup._encryption import recipients, unlocking
 from dbbackup._file import CHUNK_BYTES
 from dbbackup.conf import get_settings
-from dbbackup.exceptions import ConfigurationError, CorruptBackupError, UnsupportedError
+from dbbackup.exceptions import (
+    ConfigurationError,
+    CorruptBackupError,
+    DecryptionError,
+    EncryptionError,
+    WrongKeyError,
+)
 
 GZIP_LEVEL = 6
 """gzip's own default. Python's 9 takes twice the time for one per cent."""
@@ -116,33 +124,57 @@ def uncompress_file(inputfile: Any, filename: str) -> tuple[TemporaryFile, str]:
     return plain, Path(filename).name.removesuffix(".gz")
 
 
-def encrypt_file(
-    inputfile: Any,  # noqa: ARG001 (the name that callers may use)
-    filename: str,
-) -> tuple[TemporaryFile, str]:
-    """Encrypt a binary file for ``DBBACKUP_GPG_RECIPIENT``.
+def encrypt_file(inputfile: Any, filename: str) -> tuple[TemporaryFile, str]:
+    """Encrypt a binary file for ``DBBACKUP_GPG_RECIPIENT``. Return a temporary file, and the name with ``.gpg``.
 
     Raises:
-        UnsupportedError: Always: encryption is not supported yet.
+        ConfigurationError: The setting names nobody, or there is no ``gpg``.
+        EncryptionError: A key is missing or cannot be used.
 
     """
-    message = f"cannot encrypt `{filename}`: encryption is not supported yet"
-    raise UnsupportedError(message, subject=filename)
+    inputfile.seek(0)
+    try:
+        sealed = _engine.encrypt_stream(inputfile, recipients=recipients(get_settings()))
+        return _spooled(sealed), f"{Path(filename).name}.gpg"
+    except WrongKeyError as error:
+        raise EncryptionError(str(error), subject=filename, hint=error.hint) from error
 
 
-def unencrypt_file(
-    inputfile: Any,  # noqa: ARG001 (the name that callers may use)
-    filename: str,
-    passphrase: str | None = None,  # noqa: ARG001 (as above)
-) -> tuple[TemporaryFile, str]:
-    """Decrypt a file with the user's own ``gpg``.
+def unencrypt_file(inputfile: Any, filename: str, passphrase: str | None = None) -> tuple[TemporaryFile, str]:
+    """Decrypt a file. Return a temporary file, at its beginning, and the file name without ``.gpg``.
+
+    On a terminal a passphrase that is needed and missing is asked for.
 
     Raises:
-        UnsupportedError: Always: encryption is not supported yet.
+        ConfigurationError: There is no ``gpg``.
+        CorruptBackupError: It is damaged, cut short, or not encrypted.
+        DecryptionError: The secret key or the passphrase is missing, or the wrong one.
 
     """
-    message = f"cannot decrypt `{filename}`: encryption is not supported yet"
-    raise UnsupportedError(message, subject=filename)
+
+    def read(passphrase: str | None) -> TemporaryFile:
+        inputfile.seek(0)
+        return _spooled(_engine.decrypt_stream(inputfile, passphrase=passphrase))
+
+    try:
+        plain, _ = unlocking(filename, passphrase, may_ask=True, read=read)
+    except WrongKeyError as error:
+        raise DecryptionError(str(error), kind=error.kind, subject=filename, hint=error.hint) from error
+    return plain, Path(filename).name.removesuffix(".gpg")
+
+
+def _spooled(stream: _engine.Stream) -> TemporaryFile:
+    copy = spooled_file()
+    try:
+        while part := stream.read(CHUNK_BYTES):
+            copy.write(part)
+        copy.seek(0)
+    except BaseException:
+        copy.close()
+        raise
+    finally:
+        stream.close()
+    return copy
 
 
 def _new_file() -> TemporaryFile:

@@ -244,7 +244,6 @@ def _example(kind: Kind, template: Callable[..., Any], settings: Settings) -> st
         alias=settings.aliases[0],
         servername=settings.hostname,
         extension="dump" if kind == "database" else "tar",
-        compression="none",
     )
 
 

@@ -13,7 +13,9 @@
     │   ├── SourceError             read, write, no_space, of a database or a file
     │   └── CommandConnectorError
     │       └── ToolError               tool
-    ├── WrongKeyError           key
+    ├── WrongKeyError           key, passphrase
+    │   ├── EncryptionError         of the helpers in `dbbackup.utils`
+    │   └── DecryptionError
     ├── CorruptBackupError      corrupt
     ├── UnsupportedError        unsupported
     ├── BusyError               busy
@@ -138,9 +140,17 @@ class ToolError(CommandConnectorError):
 
 
 class WrongKeyError(DbbackupError):
-    """No key fits the backup."""
+    """A key or a passphrase is missing, or the wrong one, to encrypt or to decrypt."""
 
     kind = "key"
+
+
+class EncryptionError(WrongKeyError):
+    """A file could not be encrypted."""
+
+
+class DecryptionError(WrongKeyError):
+    """A file could not be decrypted."""
 
 
 class CorruptBackupError(DbbackupError):
@@ -186,6 +196,7 @@ _BY_KIND: dict[str, type[DbbackupError]] = {
     "not_found": BackupNotFoundError,
     "already_exists": BackupExistsError,
     "key": WrongKeyError,
+    "passphrase": WrongKeyError,
     "corrupt": CorruptBackupError,
     "unsupported": UnsupportedError,
     "tool": ToolError,

@@ -27,7 +27,7 @@ from dbbackup._spool import (
     unencrypt_file,
 )
 from dbbackup.conf import get_settings
-from dbbackup.exceptions import DbbackupError
+from dbbackup.exceptions import DecryptionError, EncryptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,18 +90,6 @@ PATTERN_MATCHNG = (
     ("%%", "%"),
 )
 """Directives of ``strftime`` that can be found in a name again, and how. (The name is django-dbbackup's.)"""
-
-
-class EncryptionError(DbbackupError):
-    """A file could not be encrypted."""
-
-    kind = "key"
-
-
-class DecryptionError(DbbackupError):
-    """A file could not be decrypted."""
-
-    kind = "key"
 
 
 def bytes_to_str(byte_val: float, decimals: int = 1) -> str:

@@ -47,7 +47,7 @@ def test_the_stage_tells_storage_from_source(kind: str) -> None:
 def test_every_class_has_an_exit_status_of_its_own_kind() -> None:
     classes = [value for value in vars(exceptions).values() if isinstance(value, type)]
     ours = [value for value in classes if issubclass(value, DbbackupError) and value is not DbbackupError]
-    assert len(ours) == 17
+    assert len(ours) == 19
     assert {value("x").exit_code for value in ours} == {1, 2, 4, 5, 6, 8, 9, 10, 70}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.test import override_settings
 
-from dbbackup._naming import database_stem, local_now, local_time, name_from_callable
+from dbbackup._naming import database_stem, endings, local_now, local_time, name_from_callable
 from dbbackup.conf import get_settings
 from dbbackup.exceptions import ConfigurationError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dbbackup._engine import Compression
 
 
-def named(template: Callable[..., Any], compression: Compression = "none") -> str:
+def named(template: Callable[..., Any], endings: str = "") -> str:
     return name_from_callable(
         template,
         get_settings(),
@@ -26,7 +26,7 @@ def named(template: Callable[..., Any], compression: Compression = "none") -> st
         alias="folder/shop.eu",
         servername="host",
         extension="sqlite3",
-        compression=compression,
+        endings=endings,
     )
 
 
@@ -56,8 +56,9 @@ def test_a_callable_gets_the_five_keywords_of_django_dbbackup() -> None:
 
 
 @pytest.mark.parametrize(("compression", "name"), [("none", "x"), ("gzip", "x.gz"), ("zstd", "x.zst")])
-def test_the_compression_is_appended(compression: Compression, name: str) -> None:
-    assert named(lambda **_: "x", compression) == name
+def test_compression_and_encryption_are_appended_in_that_order(compression: Compression, name: str) -> None:
+    assert named(lambda **_: "x", endings(compression, encrypted=False)) == name
+    assert named(lambda **_: "x", endings(compression, encrypted=True)) == f"{name}.gpg"
 
 
 @pytest.mark.parametrize("result", [None, "", 7])

@@ -4,7 +4,6 @@ import gzip
 import io
 import logging
 import re
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from dbbackup.exceptions import (
     CorruptBackupError,
     DbbackupError,
     RefusedError,
-    UnsupportedError,
 )
 from dbbackup.log import DbbackupAdminEmailHandler
 
@@ -90,12 +88,6 @@ def test_asking_for_the_size_leaves_a_file_where_it_stands() -> None:
 def test_errors_belong_to_the_tree(error_class: type[DbbackupError]) -> None:
     assert issubclass(error_class, DbbackupError)
     assert error_class("x").exit_code == 5
-
-
-@pytest.mark.parametrize("function", [utils.encrypt_file, utils.unencrypt_file])
-def test_encryption_says_that_it_is_not_supported_yet(function: Callable[..., Any]) -> None:
-    with pytest.raises(UnsupportedError, match=r"`shop\.dump`: encryption is not supported yet"):
-        function(inputfile=io.BytesIO(), filename="shop.dump")
 
 
 @pytest.mark.parametrize("size", [0, 1, 3 * MIB])

@@ -18,9 +18,9 @@ pub(crate) fn recipients(typed: &[String]) -> Result<Recipients> {
         Some(("openpgp", key)) if !key.trim().is_empty() => Ok(key.to_owned()),
         Some(("age", _)) => Err(Error::new(ErrorKind::Unsupported, "cannot encrypt with age: not in this version")
             .hint("encrypt for an OpenPGP key: --encrypt openpgp:KEY")),
-        _ => Err(Error::new(ErrorKind::Config, format!("cannot encrypt for `{recipient}`"))
-            .subject(recipient)
-            .hint("write --encrypt openpgp:KEY, with a fingerprint, key id, address or name that `gpg --list-keys` knows")),
+        _ => Err(Error::new(ErrorKind::Config, format!("cannot encrypt for `{recipient}`")).subject(recipient).hint(
+            "write --encrypt openpgp:KEY, with a fingerprint, key id, address or name that `gpg --list-keys` knows",
+        )),
     });
     Ok(Recipients::Openpgp { keys: keys.collect::<Result<_>>()?, always_trust: always_trust() })
 }
@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn a_recipient_has_its_kind_before_it() {
-        let typed = |recipients: &[&str]| self::recipients(&recipients.iter().map(|&one| one.into()).collect::<Vec<_>>());
+        let typed =
+            |recipients: &[&str]| self::recipients(&recipients.iter().map(|&one| one.into()).collect::<Vec<_>>());
         let keys = |recipients: &[&str]| match typed(recipients).unwrap() {
             Recipients::Openpgp { keys, .. } => keys,
             Recipients::Everybody => Vec::new(),

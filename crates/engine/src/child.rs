@@ -158,7 +158,6 @@ impl<T> Drop for Running<T> {
     }
 }
 
-
 /// Asks a child to end, then makes it.
 fn stop(child: &mut Child) {
     // A child that waits for its input, or for room in its output, sees both closed.
@@ -179,12 +178,7 @@ fn stop(child: &mut Child) {
 }
 
 /// Reads a child's standard error to its end: hands lines on, keeps the last ones of text.
-fn listen<T>(
-    stderr: ChildStderr,
-    mut hear: impl FnMut(&[u8]) -> Heard<T>,
-    lines: &Sender<T>,
-    said: &Mutex<String>,
-) {
+fn listen<T>(stderr: ChildStderr, mut hear: impl FnMut(&[u8]) -> Heard<T>, lines: &Sender<T>, said: &Mutex<String>) {
     let mut stderr = BufReader::new(stderr);
     let mut line = Vec::new();
     loop {

@@ -323,9 +323,8 @@ mod tests {
 
     #[test]
     fn names_are_the_predecessors() {
-        let name = |alias, server, extension| {
-            naming(&[]).generate(Kind::Database, alias, server, extension, at()).unwrap()
-        };
+        let name =
+            |alias, server, extension| naming(&[]).generate(Kind::Database, alias, server, extension, at()).unwrap();
         assert_eq!(name("default", "host", "sqlite3"), "default-host-2026-11-22-101500.sqlite3");
         assert_eq!(name("a/b.c.d", "", "dump"), "b-2026-11-22-101500.dump");
         assert_eq!(name("-x", "web--1", "json"), "x-web-1-2026-11-22-101500.json");

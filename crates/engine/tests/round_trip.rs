@@ -78,7 +78,9 @@ fn small_reads_and_short_writes_change_nothing() {
     let plain = pattern(2 * BLOCK_BYTES + 5);
     for compression in Compression::ALL {
         let mut stored = Vec::new();
-        Trickle(encode(Trickle(&plain[..], false), compression, THREADS).unwrap(), false).read_to_end(&mut stored).unwrap();
+        Trickle(encode(Trickle(&plain[..], false), compression, THREADS).unwrap(), false)
+            .read_to_end(&mut stored)
+            .unwrap();
         assert!(stored == encoded(&plain, compression));
         let (found, decoder) = decode(Trickle(&stored[..], false), None).unwrap();
         let mut back = Vec::new();

@@ -49,9 +49,7 @@ pub(crate) struct Stream(Mutex<Option<Box<dyn Read + Send>>>);
 #[pyo3(signature = (file, *, recipients))]
 pub(crate) fn encrypt_stream(py: Python<'_>, file: Py<PyAny>, recipients: &Recipients) -> PyResult<Stream> {
     let run = current_run();
-    Stream::start(py, || {
-        encrypt::seal(PyReader::borrowing(file, Stage::Source, "the file"), &recipients.0, &run)
-    })
+    Stream::start(py, || encrypt::seal(PyReader::borrowing(file, Stage::Source, "the file"), &recipients.0, &run))
 }
 
 /// Decrypts a file. The contract is documented in `_engine.pyi`.
@@ -67,10 +65,7 @@ pub(crate) fn decrypt_stream(py: Python<'_>, file: Py<PyAny>, passphrase: Option
 }
 
 impl Stream {
-    fn start(
-        py: Python<'_>,
-        start: impl FnOnce() -> dbbackup::Result<Box<dyn Read + Send>> + Send,
-    ) -> PyResult<Self> {
+    fn start(py: Python<'_>, start: impl FnOnce() -> dbbackup::Result<Box<dyn Read + Send>> + Send) -> PyResult<Self> {
         let stream = py.detach(start).map_err(|error| to_python(py, &error))?;
         Ok(Self(Mutex::new(Some(stream))))
     }

@@ -83,11 +83,7 @@ impl Recipients {
 ///
 /// `Key`, here or on reading, for a recipient that is missing, ambiguous, untrusted, expired, revoked or cannot
 /// encrypt; `Config` where there is no `gpg`.
-pub fn seal<'a>(
-    small: impl Read + Send + 'a,
-    recipients: &Recipients,
-    run: &Run,
-) -> Result<Box<dyn Read + Send + 'a>> {
+pub fn seal<'a>(small: impl Read + Send + 'a, recipients: &Recipients, run: &Run) -> Result<Box<dyn Read + Send + 'a>> {
     match recipients {
         Recipients::Everybody => Ok(Box::new(small)),
         Recipients::Openpgp { keys, always_trust } => {

@@ -10,7 +10,7 @@ from django.dispatch import Signal
 from dbbackup._engine import Pruned, Report
 from dbbackup._output import Stored
 from dbbackup._termination import INTERRUPTED, sigterm_raises
-from dbbackup.exceptions import ConfigurationError, DbbackupError, UnsupportedError
+from dbbackup.exceptions import ConfigurationError, DbbackupError
 from dbbackup.management.progress import ProgressBar
 from dbbackup.notify import report_failure
 from dbbackup.storage import Storage, get_storage
@@ -178,7 +178,9 @@ def add_output_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "-z", "--compress", action="store_true", help="Compress, as DBBACKUP_COMPRESSION says."
     )
-    parser.add_argument("-e", "--encrypt", action="store_true", help="Encrypt. Not supported yet.")
+    parser.add_argument(
+        "-e", "--encrypt", action="store_true", help="Encrypt for DBBACKUP_GPG_RECIPIENT, with GnuPG."
+    )
     parser.add_argument("-o", "--output-filename", help="Name of the backup in the storage.")
     parser.add_argument(
         "-O",
@@ -197,21 +199,20 @@ def add_input_arguments(parser: CommandParser) -> None:
     )
     parser.add_argument("-s", "--servername", help="Take the newest backup of this server.")
     parser.add_argument("-z", "--uncompress", action="store_true", help=UNNEEDED)
-    parser.add_argument("-p", "--passphrase", help="Accepted and not needed: nothing is decrypted yet.")
+    add_passphrase_arguments(parser)
 
 
-def refuse_encryption(encrypt: bool) -> None:
-    """Fail if encryption is asked for: nobody must believe that a backup is encrypted that is not.
-
-    Raises:
-        UnsupportedError: It is.
-
-    """
-    if encrypt:
-        message = "cannot encrypt: encryption is not supported yet"
-        raise UnsupportedError(
-            message, hint="leave -e/--encrypt out, and keep the backups where nobody reads them"
-        )
+def add_passphrase_arguments(parser: CommandParser) -> None:
+    """Add the options of commands that may have to decrypt."""
+    parser.add_argument(
+        "-p",
+        "--passphrase",
+        help="Passphrase of the secret key. Everybody on this machine can see it among the processes: better is "
+        "--passphrase-file, or the variable DBBACKUP_PASSPHRASE. On a terminal it is asked for where it is needed.",
+    )
+    parser.add_argument(
+        "--passphrase-file", metavar="PATH", help="File with the passphrase of the secret key."
+    )
 
 
 def signal_storage() -> Storage | None:

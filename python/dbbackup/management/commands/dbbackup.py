@@ -12,7 +12,6 @@ from dbbackup.management.commands._base import (
     SOME_FAILED,
     DbbackupCommand,
     add_output_arguments,
-    refuse_encryption,
     signal_storage,
 )
 from dbbackup.signals import post_backup, pre_backup
@@ -66,12 +65,12 @@ class Command(DbbackupCommand):
         with self.failures_as_command_errors():
             verbosity = 0 if quiet else verbosity
             settings = get_settings()
-            refuse_encryption(encrypt)
             request = plan_backups(
                 settings,
                 databases=database,
                 servername=servername,
                 compress=compress,
+                encrypt=encrypt,
                 filename=output_filename,
                 path=output_path,
                 exclude_tables=exclude_tables,

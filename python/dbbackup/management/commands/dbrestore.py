@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from dbbackup._encryption import given_passphrase
 from dbbackup._restore import (
     RestoreOptions,
     database_settings,
@@ -71,6 +72,8 @@ class Command(DbbackupCommand):
         no_drop: bool,
         pg_options: str,
         no_safety_backup: bool,
+        passphrase: str | None,
+        passphrase_file: str | None,
         interactive: bool,
         quiet: bool,
         verbosity: int,
@@ -82,7 +85,13 @@ class Command(DbbackupCommand):
             settings = get_settings()
             alias = restored_alias(database, settings)
             options = RestoreOptions(
-                servername=servername, exact=exact, no_drop=no_drop, schemas=schema, pg_options=pg_options
+                servername=servername,
+                exact=exact,
+                no_drop=no_drop,
+                schemas=schema,
+                pg_options=pg_options,
+                passphrase=given_passphrase(passphrase, passphrase_file),
+                may_ask=interactive,
             )
             plan = plan_restore(alias, settings, filename=input_filename, path=input_path, options=options)
             if interactive:

@@ -10,7 +10,6 @@ from dbbackup.conf import get_settings
 from dbbackup.management.commands._base import (
     DbbackupCommand,
     add_output_arguments,
-    refuse_encryption,
     signal_storage,
 )
 from dbbackup.signals import post_media_backup, pre_media_backup
@@ -60,11 +59,11 @@ class Command(DbbackupCommand):
         with self.failures_as_command_errors():
             verbosity = 0 if quiet else verbosity
             settings = get_settings()
-            refuse_encryption(encrypt)
             request = plan_media_backup(
                 settings,
                 servername=servername,
                 compress=compress,
+                encrypt=encrypt,
                 exclude=exclude,
                 readers=readers,
                 filename=output_filename,

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from dbbackup._encryption import given_passphrase
 from dbbackup._media import MEDIA, plan_media_restore, run_media_restore
 from dbbackup._output import list_skipped
 from dbbackup.conf import get_settings
@@ -62,6 +63,8 @@ class Command(DbbackupCommand):
         only: list[str],
         into: str | None,
         dry_run: bool,
+        passphrase: str | None,
+        passphrase_file: str | None,
         interactive: bool,
         quiet: bool,
         verbosity: int,
@@ -78,6 +81,8 @@ class Command(DbbackupCommand):
                 into=into,
                 replace=replace,
                 only=only,
+                passphrase=given_passphrase(passphrase, passphrase_file),
+                may_ask=interactive,
             )
             if interactive and not dry_run:
                 self.ask(plan.question())

@@ -1,17 +1,20 @@
 """``manage.py verifybackups``."""
 
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from dbbackup import _engine
+from dbbackup._encryption import given_passphrase, unlocking
 from dbbackup._output import count_files
-from dbbackup._place import backup_place
+from dbbackup._place import Place, backup_place
 from dbbackup._select import backups_to_verify, scopes
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup.conf import get_settings
-from dbbackup.exceptions import BackupNotFoundError, CorruptBackupError, DbbackupError
-from dbbackup.management.commands._base import KINDS, DbbackupCommand
+from dbbackup.exceptions import BackupNotFoundError, CorruptBackupError, DbbackupError, WrongKeyError
+from dbbackup.management.commands._base import KINDS, DbbackupCommand, add_passphrase_arguments
 
 
 class Command(DbbackupCommand):
@@ -28,6 +31,7 @@ class Command(DbbackupCommand):
         parser.add_argument("backup", nargs="*", help="Names of backups in the storage.")
         parser.add_argument("--all", action="store_true", help="All backups, not only the newest.")
         parser.add_argument("-d", "--database", help="Only of these databases: aliases, separated by commas.")
+        add_passphrase_arguments(parser)
         parser.add_argument(
             "-c", "--content-type", choices=list(KINDS), help="Only databases, or only media."
         )
@@ -38,6 +42,9 @@ class Command(DbbackupCommand):
         backup: list[str],
         database: str | None,
         content_type: str | None,
+        passphrase: str | None,
+        passphrase_file: str | None,
+        interactive: bool,
         quiet: bool,
         verbosity: int,
         **options: Any,
@@ -47,7 +54,9 @@ class Command(DbbackupCommand):
             verbosity = 0 if quiet else verbosity
             settings = get_settings()
             place = backup_place(settings)
+            passphrase = given_passphrase(passphrase, passphrase_file)
             code = 0
+            sealed = []
             names = list(backup)
             if not names:
                 wanted = scopes(settings, databases=database, content_type=content_type)
@@ -62,8 +71,10 @@ class Command(DbbackupCommand):
                     raise BackupNotFoundError(message, hint="`listbackups` shows what there is")
             for name in names:
                 try:
+                    if interactive and name.endswith(".gpg"):
+                        passphrase = _ask_for_passphrase(place, name, passphrase)
                     with self.progress_bar(name, verbosity) as progress:
-                        report = _engine.verify(place.store, name, progress=progress)
+                        report = _engine.verify(place.store, name, passphrase=passphrase, progress=progress)
                 except DbbackupError as error:
                     if len(names) == 1:
                         raise
@@ -72,13 +83,30 @@ class Command(DbbackupCommand):
                     self.stderr.write(f"{name}: {error.for_terminal()}")
                 else:
                     self._tell(report, verbosity)
-        self.end(code, ["not every backup is whole"] if code else [])
+                    if report.sealed:
+                        sealed.append(f"{name}: only its stored bytes were verified: {report.sealed}")
+        self.end(code, [*sealed, "not every backup is whole"] if code else sealed)
 
     def _tell(self, report: _engine.Report, verbosity: int) -> None:
         if verbosity < 1:
             return
         files = f"{count_files(report.content.files)}, " if report.content else ""
         size, duration = human_bytes(report.plain_bytes), human_seconds(report.seconds)
+        if report.sealed:
+            self.say(f"{report.name}: sealed ({duration}), stored bytes proven by {report.proof}")
+            return
         self.say(f"{report.name}: whole ({files}{size} in {duration}), proven by {report.proof}")
         for note in report.notes:
             self.say(f"  note: {note}")
+
+
+def _ask_for_passphrase(place: Place, name: str, passphrase: str | None) -> str | None:
+    """Return the passphrase that a backup takes, if somebody knows it."""
+    with suppress(WrongKeyError):  # the verification says what it could not read
+        read = partial(_head, place, name)
+        _, passphrase = unlocking(name, passphrase, may_ask=True, read=read)
+    return passphrase
+
+
+def _head(place: Place, name: str, passphrase: str | None) -> bytes:
+    return _engine.head(place.store, name, passphrase=passphrase)

@@ -82,7 +82,9 @@ impl Trouble {
             Self::Revoked => "its owner has withdrawn it: name another key".to_owned(),
             Self::Disabled => format!("enable it (`gpg --edit-key {fingerprint} enable`), or name another key"),
             Self::Unable => {
-                format!("give it a subkey that encrypts (`gpg --quick-add-key {fingerprint} default encr`), or name another key")
+                format!(
+                    "give it a subkey that encrypts (`gpg --quick-add-key {fingerprint} default encr`), or name another key"
+                )
             }
         }
     }

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::run::Run;
 pub(super) use packet::is_message;
 use piped::Piped;
@@ -82,9 +82,9 @@ fn start<'a>(
 ) -> Result<Piped<'a>> {
     Piped::start(PROGRAM, command, inner, first, run, Box::new(verdict)).map_err(|error| match error.kind() {
         ErrorKind::Config => Error::new(ErrorKind::Config, "cannot encrypt or decrypt: there is no `gpg` here")
+            .at(Stage::Encrypt)
             .subject(PROGRAM)
-            .hint("install GnuPG (Debian, Ubuntu: the package `gnupg`; Fedora: `gnupg2`; macOS: `brew install gnupg`)")
-            .because(error),
+            .hint("install GnuPG (Debian, Ubuntu: the package `gnupg`; Fedora: `gnupg2`; macOS: `brew install gnupg`)"),
         _ => error,
     })
 }

@@ -119,9 +119,10 @@ impl<'a> Piped<'a> {
         let failed = self.running.failed(status);
         let ended = Ended { status, lines, failed, took_all: self.took_all };
         let verdict = self.verdict.take();
-        verdict.map_or_else(|| Err(Error::new(ErrorKind::Bug, "a stream was read on after it failed")), |verdict| {
-            verdict(&ended)
-        })
+        verdict.map_or_else(
+            || Err(Error::new(ErrorKind::Bug, "a stream was read on after it failed")),
+            |verdict| verdict(&ended),
+        )
     }
 }
 

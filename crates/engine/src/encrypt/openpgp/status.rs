@@ -218,7 +218,12 @@ mod tests {
             (no_key, false, ErrorKind::Key, "E02170ADBBF51B9B"),
             ("ENC_TO 0000000000000000 18 0\nNO_SECKEY 0000000000000000", false, ErrorKind::Key, "does not say"),
             (asked, false, ErrorKind::Passphrase, "needs a passphrase"),
-            ("NEED_PASSPHRASE_SYM 9 3 2\nERROR get_passphrase 32870", false, ErrorKind::Passphrase, "needs a passphrase"),
+            (
+                "NEED_PASSPHRASE_SYM 9 3 2\nERROR get_passphrase 32870",
+                false,
+                ErrorKind::Passphrase,
+                "needs a passphrase",
+            ),
             ("ENC_TO 66E2431930953D94 18 0\nERROR pkdecrypt_failed 67108875", true, ErrorKind::Passphrase, "wrong"),
             (
                 "NEED_PASSPHRASE_SYM 9 3 2\nDECRYPTION_INFO 2 9 0\nERROR symkey_decrypt.maybe_error 11_BAD_PASSPHRASE",

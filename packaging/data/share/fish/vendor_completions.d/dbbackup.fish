@@ -45,7 +45,7 @@ complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l exclude -d 
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l compress -d 'Compression: zstd (fast and small), gzip (opens everywhere) or none' -r -f -a "zstd\t'Fast and small'
 gzip\t'For tools that know nothing else'
 none\t'Not at all'"
-complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l encrypt -d 'Encrypt for openpgp:KEY or age:RECIPIENT (not in this version: an error)' -r
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l encrypt -d 'Encrypt for this OpenPGP key, by your gpg: openpgp:FINGERPRINT, or an address or name that means one key; may be given several times' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -s o -l output -d 'File name in the store; one that exists is an error [default: made from name, server and time]' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l server -d 'This server\'s name [default: the host name]' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l lock-timeout -d 'Seconds to wait for a lock that somebody holds' -r
@@ -58,6 +58,7 @@ complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l from -d 'S
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l name -d 'Take the newest backup of this name' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l server -d 'Take only backups that this server made' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l into -d 'Database to restore into; it never chooses the backup' -r
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l passphrase-file -d 'File with the passphrase of the secret key, or of the backup [default: $DBBACKUP_PASSPHRASE; on a terminal it is asked for where one is needed]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l lock-timeout -d 'Seconds to wait for a lock that somebody holds' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l tmp-dir -d 'Folder for a temporary copy, where one cannot be avoided [default: the system\'s]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l config -d 'Names and retention [default: $DBBACKUP_CONFIG, else ./dbbackup.toml, else $XDG_CONFIG_HOME/dbbackup/dbbackup.toml]' -r -F
@@ -77,6 +78,7 @@ complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from backup" -l compress -d 'Compression: zstd (fast and small), gzip (opens everywhere) or none' -r -f -a "zstd\t'Fast and small'
 gzip\t'For tools that know nothing else'
 none\t'Not at all'"
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from backup" -l encrypt -d 'Encrypt for this OpenPGP key, by your gpg: openpgp:FINGERPRINT, or an address or name that means one key; may be given several times' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from backup" -s o -l output -d 'File name in the store; one that exists is an error [default: made from server and time]' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from backup" -l server -d 'This server\'s name [default: the host name]' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from backup" -l readers -d 'Small files that are read at once; more help where each takes its time, as over a network' -r
@@ -89,6 +91,7 @@ complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l server -d 'Take only backups that this server made' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l into -d 'Folder to restore into, made if it is missing; or a name under [media] in dbbackup.toml' -r -f -a "(__fish_complete_directories)"
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l only -d 'Restore only this file or folder of the backup; may be given several times' -r
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l passphrase-file -d 'File with the passphrase of the secret key, or of the backup [default: $DBBACKUP_PASSPHRASE; on a terminal it is asked for where one is needed]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l config -d 'Names and retention [default: $DBBACKUP_CONFIG, else ./dbbackup.toml, else $XDG_CONFIG_HOME/dbbackup/dbbackup.toml]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l replace -d 'Replace files that are there and differ; else they stay'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand media; and __fish_seen_subcommand_from restore" -l dry-run -d 'Read the whole backup, say what would be new, replaced or kept, and change nothing'
@@ -102,6 +105,7 @@ complete -c dbbackup -n "__fish_dbbackup_using_subcommand list" -l all -d 'Safet
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand list" -l json -d 'Print one JSON object on stdout, and progress as JSON lines on stderr'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand list" -s q -l quiet -d 'Print errors only'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand list" -s h -l help -d 'Print help'
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l passphrase-file -d 'File with the passphrase of the secret key, or of the backup [default: $DBBACKUP_PASSPHRASE; on a terminal it is asked for where one is needed]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l config -d 'Names and retention [default: $DBBACKUP_CONFIG, else ./dbbackup.toml, else $XDG_CONFIG_HOME/dbbackup/dbbackup.toml]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l all -d 'Every backup of the store'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l json -d 'Print one JSON object on stdout, and progress as JSON lines on stderr'
