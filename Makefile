@@ -29,10 +29,10 @@ unexport CONDA_PREFIX
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-django6 fmt fmt-check lint types gen gen-check docs sdist-check torture torture-check bench clean ci
+.PHONY: help demo test test-django6 compare-predecessor fmt fmt-check lint types gen gen-check docs sdist-check torture torture-check bench clean ci
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' Makefile
 
 demo: $(ENGINE) ## show a backup, a disaster and a restore on a small Django project
 	@$(PY) examples/shop/tour.py
@@ -54,6 +54,9 @@ test-django6: $(ENGINE) ## run the Django app's tests on Django 6, where there i
 		$(DJANGO6)/bin/python -m pip install --quiet --disable-pip-version-check --group django6 && \
 		touch $(DJANGO6)/.done; \
 	} && PYTHONPATH="$(CURDIR)/python" $(DJANGO6)/bin/python -m pytest -m 'not slow' $(DJANGO6_TESTS)
+
+compare-predecessor: $(ENGINE) ## run the tests of what django-dbbackup does wrong with both, and write the table
+	$(PY) -m tests.defects.compare docs/reference/compared.md
 
 fmt: $(VENV)/.dev ## format Rust and Python
 	cargo fmt --all
