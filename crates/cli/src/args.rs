@@ -312,8 +312,9 @@ Examples:
   dbbackup backup shop --to nightly --exclude django_session --exclude shop_log
   dbbackup backup shop --to nightly --encrypt openpgp:ops@example.org
 
-Encryption is GnuPG's: `gpg --decrypt` opens the backup, and so does restore, where the secret key is. A server that
-makes backups needs the public key only. DBBACKUP_GPG_ALWAYS_TRUST=1 uses keys that nobody has signed.";
+Encryption is GnuPG's: `gpg --decrypt` opens the backup, and so does restore where the secret key
+is. A server that makes backups needs the public key only. With DBBACKUP_GPG_ALWAYS_TRUST=1 a key
+need not be signed.";
 
 const RESTORE_EXAMPLES: &str = "\
 The target is untouched until the whole backup was read and proven; then it changes in one step.
@@ -334,7 +335,8 @@ Examples:
   dbbackup verify backups shop-web-2026-11-22-101500.sqlite3.zst
   dbbackup verify backups --all --json
 
-Of an encrypted backup whose secret key is not here only the stored bytes are proven, by their SHA-256 (exit status 3).";
+Of an encrypted backup whose secret key is not here only the stored bytes are proven, by their
+SHA-256 (exit status 3).";
 
 const PRUNE_EXAMPLES: &str = "\
 Keeps N backups of each database of one server, whatever their compression, and never deletes the newest.

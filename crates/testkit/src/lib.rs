@@ -2,6 +2,7 @@
 
 mod damage;
 mod faulty;
+mod gnupg;
 pub mod killed;
 mod shop;
 #[doc(hidden)]
@@ -9,6 +10,7 @@ pub mod suite;
 
 pub use damage::Damage;
 pub use faulty::{FaultyReader, FaultyStore};
+pub use gnupg::Gnupg;
 pub use shop::Shop;
 
 /// Returns the peak resident memory of this process so far, in KiB (`VmHWM`).

@@ -38,10 +38,10 @@ impl Status {
         self.arguments.get(index).map_or("", String::as_str)
     }
 
-    /// Returns the number of libgpg-error at the end of an `ERROR` line, without the part that raised it.
-    fn code(&self) -> Option<u32> {
+    /// Returns what libgpg-error's number in an `ERROR` line says: which part of GnuPG raised it, and what it is.
+    fn code(&self) -> Option<(u32, u32)> {
         let number: String = self.argument(1).chars().take_while(char::is_ascii_digit).collect();
-        number.parse::<u32>().ok().map(|code| code & 0xffff)
+        number.parse::<u32>().ok().map(|number| (number >> 24, number & 0xffff))
     }
 }
 
@@ -54,8 +54,20 @@ impl Ended {
         self.all(keyword).next().is_some()
     }
 
+    /// Returns what went wrong with session keys and data; other errors are of the key ring, and may not matter.
+    fn decryption_errors(&self) -> impl Iterator<Item = (u32, u32)> {
+        let places = ["pkdecrypt_failed", "symkey_decrypt", "get_passphrase", "proc_pkt", "decryption"];
+        let is_ours = move |line: &&Status| places.iter().any(|place| line.argument(0).starts_with(place));
+        self.all("ERROR").filter(is_ours).filter_map(Status::code)
+    }
+
     fn has_error(&self, codes: &[u32]) -> bool {
-        self.all("ERROR").any(|line| line.code().is_some_and(|code| codes.contains(&code)))
+        self.decryption_errors().any(|(_, code)| codes.contains(&code))
+    }
+
+    /// Whether it was not the agent, nor a card, that found a session key unusable.
+    fn has_judged_itself(&self) -> bool {
+        self.decryption_errors().any(|(source, _)| ITSELF.contains(&source))
     }
 
     /// Returns the error of GnuPG itself, as another kind.
@@ -114,19 +126,27 @@ pub(super) fn require_decrypted(ended: &Ended, has_passphrase: bool) -> Result<(
         return Err(ended.explained(ErrorKind::Corrupt, message));
     }
     if ended.has_error(&[BAD_PASSPHRASE]) || ended.has("BAD_PASSPHRASE") {
-        let message = if has_passphrase { "the passphrase is wrong" } else { "no passphrase was right" };
+        let message = if ended.has("NEED_PASSPHRASE_SYM") {
+            "the passphrase is wrong, or the backup is damaged"
+        } else {
+            "the passphrase is wrong"
+        };
         return Err(passphrase(message));
     }
-    if ended.has("DECRYPTION_INFO") && !ended.has("NEED_PASSPHRASE_SYM") {
+    if ended.has("DECRYPTION_INFO") {
         return Err(ended.explained(ErrorKind::Corrupt, "cannot use the backup: it is damaged or cut short"));
     }
-    if !has_passphrase && (ended.has("PINENTRY_LAUNCHED") || ended.has_error(UNASKED)) {
-        return Err(passphrase("it needs a passphrase, and GnuPG could not ask for it"));
+    if ended.has("PINENTRY_LAUNCHED") || ended.has_error(UNASKED) {
+        let message = "it needs a passphrase, and GnuPG could not ask for it";
+        return Err(passphrase(if has_passphrase { "the passphrase is wrong" } else { message }));
     }
-    if ended.has("NO_SECKEY") && !ended.has("ERROR") {
+    if ended.has("NO_SECKEY") && ended.decryption_errors().next().is_none() {
         return Err(no_secret_key(ended));
     }
-    if ended.has("NODATA") || ended.has_error(DAMAGED) || ended.has("DECRYPTION_INFO") {
+    // Of a message without its session key GnuPG may say nothing.
+    let has_begun = ended.has("ENC_TO") || ended.has("NEED_PASSPHRASE_SYM") || ended.has("DECRYPTION_INFO");
+    let found_nothing = !has_begun && ended.status.code() == Some(USUAL_FAILURE);
+    if ended.has("NODATA") || found_nothing || ended.has_error(DAMAGED) || ended.has_judged_itself() {
         return Err(ended.explained(ErrorKind::Corrupt, "cannot use the backup: it is damaged or cut short"));
     }
     Err(ended.explained(ErrorKind::Tool, "cannot decrypt the backup"))
@@ -160,8 +180,14 @@ const BAD_PASSPHRASE: u32 = 11;
 /// Nobody could be asked: `NO_PIN_ENTRY`, `CANCELED`, `NO_PASSPHRASE`, `FULLY_CANCELED`, and what a terminal that is
 /// none gives: `ENOTTY` (102) of the system.
 const UNASKED: &[u32] = &[85, 99, 177, 198, 0x8000 | 0x66];
-/// A session key that makes no sense: `CHECKSUM`, `WRONG_SECKEY`, `BAD_KEY`, `BAD_MPI`, `INV_PACKET`, `BAD_DATA`.
-const DAMAGED: &[u32] = &[10, 18, 19, 30, 14, 89];
+/// The exit status that says that the status lines, or the text, tell what is wrong.
+const USUAL_FAILURE: i32 = 2;
+/// Sources of errors: libgcrypt and gpg.
+const ITSELF: &[u32] = &[1, 2];
+/// A session key that makes no sense: `PUBKEY_ALGO`, `CHECKSUM`, `CIPHER_ALGO`, `INV_PACKET`, `WRONG_SECKEY`, `BAD_KEY`,
+/// `BAD_MPI`, `INV_VALUE`, `INV_OBJ`, `TOO_SHORT`, `TOO_LARGE`, `INV_DATA`, `INV_SESSION_KEY`, `INV_SEXP`,
+/// `UNSUPPORTED_ALGORITHM`, `BAD_DATA`, `INV_LENGTH`.
+const DAMAGED: &[u32] = &[4, 10, 12, 14, 18, 19, 30, 55, 65, 66, 67, 79, 82, 83, 84, 89, 139];
 
 #[cfg(test)]
 mod tests {
@@ -233,8 +259,15 @@ mod tests {
             ),
             ("ENC_TO A 1 0\nDECRYPTION_INFO 2 9 0\nBADMDC\nDECRYPTION_FAILED", false, ErrorKind::Corrupt, "damaged"),
             ("ENC_TO A 1 0\nERROR pkdecrypt_failed 33554450\nDECRYPTION_FAILED", false, ErrorKind::Corrupt, "damaged"),
+            ("NEED_PASSPHRASE_SYM 9 3 2\nDECRYPTION_INFO 2 9 0\nBADMDC", true, ErrorKind::Corrupt, "damaged"),
             ("NODATA 3", false, ErrorKind::Corrupt, "damaged"),
-            ("", false, ErrorKind::Tool, "cannot decrypt"),
+            // Seen: its second packet has an unknown version.
+            ("", false, ErrorKind::Corrupt, "damaged"),
+            // Seen: no folder for the key ring.
+            ("ERROR keydb_search 33554445\nENC_TO A1 18 0\nNO_SECKEY A1", false, ErrorKind::Key, "A1"),
+            // No agent, said by the agent's side.
+            ("ENC_TO A 1 0\nERROR pkdecrypt_failed 67108941", false, ErrorKind::Tool, "cannot decrypt"),
+            ("ENC_TO A 1 0\nERROR pkdecrypt_failed 33554436", false, ErrorKind::Corrupt, "damaged"),
         ] {
             let error = require_decrypted(&ended(2, text), has_passphrase).unwrap_err();
             assert_eq!(error.kind(), kind, "{text}: {error}");
