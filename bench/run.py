@@ -8,17 +8,19 @@ writes are on the disk, outputs of earlier rounds are gone.
 import argparse
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from bench.cases import GROUPS, Cases
 from bench.data import DATA, Dataset
+from bench.encryption import ENCRYPTION_GROUPS, EncryptionCases
 from bench.measure import Case, FailedError, Measured, measure
 from bench.media import MEDIA_GROUPS, MediaCases, MediaData
 from bench.peers import Peers
 from bench.report import machine, tables, write_csv
 from bench.targets import Results, table
 
-ALL_GROUPS = (*GROUPS, *MEDIA_GROUPS)
+ALL_GROUPS = (*GROUPS, *ENCRYPTION_GROUPS, *MEDIA_GROUPS)
 LARGER = 10
 """`--large` measures the memory at this many times the size, too."""
 
@@ -29,6 +31,11 @@ def main() -> int:
     peers = Peers()
     print("machine:", ", ".join(machine()), flush=True)
     print(peers.versions(), flush=True)
+    with ExitStack() as stack:
+        return _run(options, peers, stack)
+
+
+def _run(options: argparse.Namespace, peers: Peers, stack: ExitStack) -> int:
     wanted: list[Case] = []
     datasets: dict[str, Dataset | MediaData] = {}
     if set(options.only) - set(MEDIA_GROUPS):
@@ -36,6 +43,11 @@ def main() -> int:
         cases = Cases(peers, data)
         wanted += cases.start()
         wanted += [case for name in options.only if name in GROUPS for case in cases.group(name)]
+        if set(options.only) & set(ENCRYPTION_GROUPS) and "gpg" not in peers.missing:
+            encryption = stack.enter_context(closing(EncryptionCases(peers, data)))
+            wanted += [
+                case for name in options.only if name in ENCRYPTION_GROUPS for case in encryption.group(name)
+            ]
         datasets |= dict.fromkeys((case.id for case in wanted), data)
     if set(options.only) & set(MEDIA_GROUPS):
         files = MediaData()

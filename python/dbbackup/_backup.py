@@ -11,6 +11,7 @@ from dbbackup._manifest import top_level
 from dbbackup._naming import endings, name_generator, naming
 from dbbackup._output import Destination, Stored, destination, store_under_free_name
 from dbbackup._prune import PruneRequest
+from dbbackup._scope import database_scope
 from dbbackup.db.base import get_connector
 from dbbackup.exceptions import ConfigurationError
 
@@ -49,9 +50,7 @@ class BackupRequest:
         """Return what ``--clean`` does after the backup `made` of the database `alias`."""
         return PruneRequest(
             naming=self.naming,
-            kind="database",
-            alias=alias,
-            database=get_connector(alias).database,
+            scope=database_scope(get_connector(alias)),
             servername=self.servername,
             keep=settings.cleanup_keep,
             made=made,
@@ -135,6 +134,7 @@ def run_backup(
             alias=alias,
             database=connector.database,
             servername=request.servername,
+            source_id=connector.source_id,
             extension=connector.extension,
             compression=request.compression,
             recipients=request.recipients,

@@ -78,7 +78,8 @@ def unlocking(
         WrongKeyError: The backup cannot be decrypted.
 
     """
-    attempts = _ATTEMPTS if may_ask and not passphrase and sys.stdin.isatty() else 0
+    is_asked = may_ask and not passphrase and sys.stdin is not None and sys.stdin.isatty()
+    attempts = _ATTEMPTS if is_asked else 0
     while True:
         try:
             return read(passphrase), passphrase

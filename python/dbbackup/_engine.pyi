@@ -309,7 +309,7 @@ class Pruned:
     """The result of :func:`prune`: every backup of the scope, newest first."""
 
     decisions: list[Decision]
-    other_servers: int
+    others: int
     """Backups of the same database and kind that other servers made: left alone."""
 
 def backup(
@@ -320,6 +320,7 @@ def backup(
     alias: str,
     database: str,
     servername: str,
+    source_id: str | None,
     extension: str,
     compression: Compression,
     metadata: Mapping[str, Any],
@@ -338,7 +339,8 @@ def backup(
 
     Without `name` the name is generated; one that is taken waits for the next second. A given `name` is used
     as it is: one that exists raises ``BackupExistsError`` before the first byte is read, unless `replace`.
-    `metadata` becomes the top level of the manifest (``engine``, ``connector``, the user's keys).
+    `metadata` becomes the top level of the manifest (``engine``, ``connector``, the user's keys). `source_id` tells
+    the source from another project's of the same alias and name.
     """
 
 def restore(
@@ -355,6 +357,9 @@ def restore(
     `passphrase` opens the secret key of an encrypted backup; without it, GnuPG's agent is asked.
     `dry_run` changes nothing at all, and the report says what would be.
     """
+
+def source_id(kind: str, path: str) -> str:
+    """Return what tells a source in files from others of its name: a SHA-256, in hexadecimal digits."""
 
 def open_dump(source: Tool) -> Dump:
     """Start `source` and return what it writes."""
@@ -433,6 +438,7 @@ def newest(
     naming: Naming,
     alias: str,
     database: str,
+    source_id: str | None = None,
     servername: str | None = None,
     kind: Kind = "database",
 ) -> tuple[Backup, list[tuple[str, str]]]:
@@ -448,6 +454,7 @@ def prune(
     naming: Naming,
     alias: str,
     database: str,
+    source_id: str | None = None,
     servername: str,
     keep: int,
     kind: Kind = "database",

@@ -19,6 +19,7 @@ from dbbackup.exceptions import BackupNotFoundError, ConfigurationError, Refused
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dbbackup._scope import Scope
     from dbbackup.conf import Settings
 
 _OTHER_KIND: dict[_engine.Kind, tuple[str, str, str]] = {
@@ -71,16 +72,14 @@ class Chosen:
 def choose(
     settings: Settings,
     *,
-    kind: _engine.Kind,
-    alias: str,
-    database: str,
+    scope: Scope,
     filename: str | None,
     path: str | None,
     servername: str | None,
 ) -> Chosen:
     """Return the backup named `filename` in the storage, the file or S3 URL `path`, or the newest that fits.
 
-    That is one of exactly this kind, alias and database; `servername` narrows it.
+    That is one of exactly `scope`; `servername` narrows it.
 
     Raises:
         BackupNotFoundError: There is no such backup, or none that fits.
@@ -105,15 +104,16 @@ def choose(
                 backup, passed_over = _engine.newest(
                     place.store,
                     naming=names,
-                    kind=kind,
-                    alias=alias,
-                    database=database,
+                    kind=scope.kind,
+                    alias=scope.alias,
+                    database=scope.database,
+                    source_id=scope.source_id,
                     servername=servername,
                 )
         except BackupNotFoundError as error:
             error.hint = "`listbackups` shows what there is; name one with -i, or its server with -s"
             raise
-    _refuse_other_kind(backup, kind, option="-I" if path else "-i", label=path or backup.name)
+    _refuse_other_kind(backup, scope.kind, option="-I" if path else "-i", label=path or backup.name)
     return Chosen(
         place=place,
         backup=backup,

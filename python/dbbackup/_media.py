@@ -22,14 +22,12 @@ from dbbackup._place import (
     media_folder,
 )
 from dbbackup._prune import PruneRequest
+from dbbackup._scope import MEDIA, media_scope
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup.exceptions import ConfigurationError, RefusedError
 
 if TYPE_CHECKING:
     from dbbackup.conf import Settings
-
-MEDIA = "media"
-"""The alias of media, and their name where a database has its own: a project has one folder of them."""
 
 _EXTENSION = "tar"
 
@@ -57,9 +55,7 @@ class MediaBackupRequest:
         """Return what ``--clean`` does after the backup `made`."""
         return PruneRequest(
             naming=self.naming,
-            kind="media",
-            alias=MEDIA,
-            database=MEDIA,
+            scope=media_scope(settings),
             servername=self.servername,
             keep=settings.cleanup_keep_media,
             made=made,
@@ -238,9 +234,7 @@ def plan_media_restore(
     folder = Path(into).absolute() if into else media_folder(settings)
     chosen = choose(
         settings,
-        kind="media",
-        alias=MEDIA,
-        database=MEDIA,
+        scope=media_scope(settings),
         filename=filename,
         path=path,
         servername=servername,
@@ -323,6 +317,7 @@ def _backup_storage(
         alias=MEDIA,
         database=MEDIA,
         servername=request.servername,
+        source_id=None,
         extension=_EXTENSION,
         compression=request.compression,
         recipients=request.recipients,

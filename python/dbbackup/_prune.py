@@ -14,6 +14,8 @@ from dbbackup.exceptions import BusyError, ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dbbackup._scope import Scope
+
 LOCK_TIMEOUT_SECONDS = 10
 """How long cleaning waits for others who clean, which takes milliseconds, or who restore."""
 
@@ -23,9 +25,7 @@ class PruneRequest:
     """Whose backups are cleaned up, and how many stay. Nothing else is touched."""
 
     naming: _engine.Naming
-    kind: _engine.Kind
-    alias: str
-    database: str
+    scope: Scope
     servername: str
     keep: int
     made: str | None = None
@@ -53,9 +53,10 @@ def prune(
             return _engine.prune(
                 store,
                 naming=request.naming,
-                kind=request.kind,
-                alias=request.alias,
-                database=request.database,
+                kind=request.scope.kind,
+                alias=request.scope.alias,
+                database=request.scope.database,
+                source_id=request.scope.source_id,
                 servername=request.servername,
                 keep=request.keep,
                 keep_filter=_keep_filter(settings, request.made),

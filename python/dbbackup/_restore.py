@@ -15,6 +15,8 @@ from dbbackup._backup import plan_backups, run_backup
 from dbbackup._format import connector_for
 from dbbackup._input import Chosen, choose, unlock
 from dbbackup._manifest import ask_validator
+from dbbackup._scope import database_scope, is_of_another
+from dbbackup.conf import get_settings
 from dbbackup.db.base import DEFAULT_CONNECTOR, BaseDBConnector, get_connector, same_format
 from dbbackup.db.sqlite import is_in_memory
 from dbbackup.exceptions import ConfigurationError, DbbackupError, RefusedError
@@ -102,9 +104,7 @@ def plan_restore(
     usual = get_connector(alias)
     chosen = choose(
         settings,
-        kind="database",
-        alias=alias,
-        database=usual.database,
+        scope=database_scope(usual),
         filename=filename,
         path=path,
         servername=options.servername,
@@ -240,6 +240,10 @@ def _differences(backup: _engine.Backup, connector: BaseDBConnector) -> list[str
     if backup.database is not None and backup.database != connector.database:
         sentences.append(
             f"the backup is of a database named `{backup.database}`, the target's name is `{connector.database}`"
+        )
+    elif backup.servername == get_settings().hostname and is_of_another(connector.source_id, backup):
+        sentences.append(
+            "the backup is of another database of that name on this server, another project's perhaps"
         )
     if backup.alias is not None and backup.alias != connector.database_name:
         sentences.append(f"the backup is of `{backup.alias}`, and goes into `{connector.database_name}`")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbbackup import _engine
-from dbbackup._media import MEDIA
 from dbbackup._naming import naming
+from dbbackup._scope import Scope, database_scope, is_of_another, media_scope
 from dbbackup.db.base import get_connector
 from dbbackup.exceptions import ConfigurationError
 
@@ -16,15 +15,6 @@ if TYPE_CHECKING:
 
     from dbbackup._place import Place
     from dbbackup.conf import Settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """Whose backups: one database's, or the media's."""
-
-    kind: _engine.Kind
-    alias: str
-    database: str
 
 
 def scopes(settings: Settings, *, databases: str | None, content_type: str | None) -> list[Scope]:
@@ -41,11 +31,9 @@ def scopes(settings: Settings, *, databases: str | None, content_type: str | Non
     found = []
     if content_type != "media":
         aliases = asked or settings.databases
-        found += [
-            Scope(kind="database", alias=alias, database=get_connector(alias).database) for alias in aliases
-        ]
+        found += [database_scope(get_connector(alias)) for alias in aliases]
     if content_type != "db" and not asked:
-        found.append(Scope(kind="media", alias=MEDIA, database=MEDIA))
+        found.append(media_scope(settings))
     return found
 
 
@@ -60,7 +48,8 @@ def backups_to_verify(
 
 def _is_of(scope: Scope, backup: _engine.Backup) -> bool:
     is_same_database = backup.database in (None, scope.database)
-    return (backup.kind, backup.alias) == (scope.kind, scope.alias) and is_same_database
+    is_same = (backup.kind, backup.alias) == (scope.kind, scope.alias) and is_same_database
+    return is_same and not is_of_another(scope.source_id, backup)
 
 
 def _names(backups: Iterable[_engine.Backup]) -> Iterable[str]:

@@ -11,6 +11,7 @@ from dbbackup import _engine
 from dbbackup._naming import naming
 from dbbackup._place import backup_storage, place_of
 from dbbackup._prune import PruneRequest, prune
+from dbbackup._scope import database_scope, media_scope
 from dbbackup.conf import get_settings
 from dbbackup.db.base import get_connector
 from dbbackup.exceptions import BackupNotFoundError, StorageError
@@ -105,16 +106,12 @@ class Storage:
         """Delete the old backups of one database, or of each, or of the media, as ``--clean`` does."""
         settings = get_settings()
         aliases = [database] if database else list(settings.aliases)
-        scopes = [("database", alias, get_connector(alias).database) for alias in aliases]
-        if content_type == "media":
-            scopes = [("media", "media", "media")]
-        for kind, alias, name in scopes:
-            keep = settings.cleanup_keep_media if kind == "media" else settings.cleanup_keep
+        scopes = [database_scope(get_connector(alias)) for alias in aliases]
+        for scope in [media_scope(settings)] if content_type == "media" else scopes:
+            keep = settings.cleanup_keep_media if scope.kind == "media" else settings.cleanup_keep
             request = PruneRequest(
                 naming=naming(settings),
-                kind="media" if kind == "media" else "database",
-                alias=alias,
-                database=name,
+                scope=scope,
                 servername=servername or settings.hostname,
                 keep=keep if keep_number is None else keep_number,
             )

@@ -503,7 +503,7 @@ def test_cleaning_for_one_server_never_touches_another(project: Project) -> None
     out = project.ok("dbbackup", "-c", "-s", "serverB")
     assert set(other) <= set(project.backups())
     assert own not in project.backups()
-    assert out.splitlines()[-1] == "default: left alone 2 of other servers"
+    assert out.splitlines()[-1] == "default: left alone 2 of other servers or projects"
 
 
 def test_cleaning_counts_backups_of_every_compression(project: Project) -> None:

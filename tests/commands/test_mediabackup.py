@@ -385,7 +385,7 @@ def test_cleaning_deletes_media_of_this_server_only(shop: Project) -> None:
     assert [line.split(" (")[0] for line in out.splitlines()[1:]] == [
         f"media: deleted {own[1]}",
         f"media: deleted {own[0]}",
-        "media: left alone 3 of other servers",
+        "media: left alone 3 of other servers or projects",
     ]
 
 

@@ -34,7 +34,7 @@ def test_a_dry_run_says_why_and_deletes_nothing(call: Call, backups: list[str]) 
         f"default: keeps {third} (the newest is always kept)",
         f"default: would delete {second} (older than the newest 1)",
         f"default: would delete {first} (older than the newest 1)",
-        "default: leaves alone 1 of other servers",
+        "default: leaves alone 1 of other servers or projects",
     ]
     assert listed(call) == backups
 

@@ -109,9 +109,6 @@ test's own message.
 
 Rows of one number are ways in which the same mistake shows. *Later* are those that take a database server: their tests
 come with the engine. Memory is the sum of the most that the command and each of its children had (`VmHWM`).
-
-What does not hold here either: two projects that share a storage are not told apart (no. 3) if alias, host and the
-database's name are the same. Give each a folder of its own.
 """
 
 

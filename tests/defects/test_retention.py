@@ -45,6 +45,20 @@ def test_cleaning_for_a_server_leaves_other_servers_alone(keeping_one: Peer) -> 
     assert not gone, f"exit 0; {len(gone)} of 2 backups of `servera` are deleted"
 
 
+@pytest.mark.defect(1, "`dbbackup -c` deletes no backups of another project with the same alias and name")
+def test_cleaning_leaves_another_projects_backups_alone(make: MakePeer) -> None:
+    shared = 'STORAGES["dbbackup"]["OPTIONS"]["location"] = BASE_DIR.parent / "shared"\n'
+    shop, blog = (make(name, extra=KEEP_ONE + shared) for name in ("shop", "blog"))
+    shop.store = blog.store = shop.root.parent / "shared"
+    fill(shop.database, ["shop"])
+    fill(blog.database, ["blog"])
+    other = blog.backed_up()
+    old = shop.backed_up()
+    shop.backed_up("-c")
+    assert shop.gone([old]) == [old], "the old backup of this project is left"
+    assert not shop.gone([other]), "exit 0; the only backup of the other project is deleted"
+
+
 @pytest.mark.defect(2, "`mediabackup -c` deletes no media backups of another server")
 def test_cleaning_media_leaves_other_servers_alone(keeping_one: Peer) -> None:
     keeping_one.fill_media({"a.txt": "a"})

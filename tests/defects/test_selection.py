@@ -37,6 +37,17 @@ def test_the_newest_backup_of_a_database_of_another_name_is_not_taken(make: Make
     assert held(shop.database) == "the rows `shop`", f"{said(run)}; the shop has {held(shop.database)}"
 
 
+@pytest.mark.defect(3, "`dbrestore` takes no backup of another project with the same alias, name and host")
+def test_the_newest_backup_of_another_project_is_not_taken(make: MakePeer) -> None:
+    shop, blog = make("shop", extra=SHARED), make("blog", extra=SHARED)
+    shop.store = blog.store = shop.root.parent / "shared"
+    for project, row in ((shop, "shop"), (blog, "blog")):
+        fill(project.database, [row])
+        project.backed_up()
+    run = shop.manage("dbrestore", "--noinput")
+    assert held(shop.database) == "the rows `shop`", f"{said(run)}; the shop has {held(shop.database)}"
+
+
 @pytest.mark.defect(4, "`dbrestore` takes the newest backup, compressed or not, without a flag")
 def test_the_newest_backup_is_restored_whatever_its_compression(project: Peer) -> None:
     for names, options in ((["older"], []), (["newest"], ["-z"])):

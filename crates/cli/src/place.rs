@@ -1,14 +1,13 @@
 //! Databases and stores: from what was typed to the engine's own.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dbbackup::manifest::source_id;
 use dbbackup::name::stem;
 use dbbackup::source::sqlite::Sqlite;
 use dbbackup::{Error, ErrorKind, Local, Result, nearest};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::args::WorkArgs;
 use crate::config::Config;
@@ -64,7 +63,7 @@ impl Database {
 
     /// Returns what tells this database from another of the same name.
     pub(crate) fn source_id(&self) -> String {
-        source_id("sqlite", &self.path)
+        source_id("sqlite", "", "", &self.path)
     }
 
     /// Returns the manifest's top level: what a Django project would write, so that it can restore the backup.
@@ -75,20 +74,6 @@ impl Database {
         });
         metadata.as_object().cloned().unwrap_or_default()
     }
-}
-
-/// Returns what tells one source from another of the same name: SHA-256 of its kind, host, port and absolute path;
-/// what is in files has neither host nor port.
-fn source_id(kind: &str, path: &Path) -> String {
-    let absolute = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
-    let mut digest = Sha256::new();
-    digest.update(kind.as_bytes());
-    digest.update(b"\0\0\0");
-    digest.update(absolute.as_deref().unwrap_or(path).as_os_str().as_encoded_bytes());
-    digest.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// A folder of media that was named on the command line.
@@ -123,7 +108,7 @@ impl Media {
 
     /// Returns what tells this folder from another of the same name.
     pub(crate) fn source_id(&self) -> String {
-        source_id("media", &self.path)
+        source_id("media", "", "", &self.path)
     }
 }
 

@@ -65,6 +65,9 @@ pub struct Scope {
     pub kind: Kind,
     /// The database's own name, where the caller knows it: a manifest that names another one is not meant.
     pub database: Option<String>,
+    /// What tells this database from another of the same alias and name, where the caller knows it; see
+    /// [`crate::manifest::source_id`].
+    pub source_id: Option<String>,
 }
 
 impl Catalogue {
@@ -112,24 +115,33 @@ impl Catalogue {
     /// Returns the newest backup in `scope` for a restore.
     ///
     /// With `servername`, of that server only. Without, of `this_server`; if that has none, of the only server
-    /// that has some.
+    /// that has some. On this server it is of exactly this source; what another server calls its source says nothing
+    /// here, but must be one.
     ///
     /// # Errors
     ///
     /// `NotFound`, with the candidates in the message: none at all, only of other databases, or of several servers.
     pub fn newest(&self, scope: &Scope, servername: Option<&str>, this_server: &str) -> Result<&Backup> {
         let asked = servername.unwrap_or(this_server);
-        if let Some(found) = self.of(scope).filter(|backup| backup.is_of(asked)).last() {
+        let of_asked: Vec<&Backup> = self.of(scope).filter(|backup| backup.is_of(asked)).collect();
+        if let Some(found) = of_asked.iter().rfind(|backup| !scope.is_of_another(backup)) {
             return Ok(found);
         }
         let mut servers: BTreeMap<&str, &Backup> = BTreeMap::new();
         for backup in self.of(scope) {
             servers.insert(backup.servername.as_deref().unwrap_or("(unknown)"), backup);
         }
+        if let Some(newest) = of_asked.last() {
+            let is_here = Naming::same_server(asked, this_server);
+            return if !is_here && are_of_one(&of_asked) { Ok(newest) } else { Err(of_others(scope, &of_asked)) };
+        }
         let of_each: Vec<&Backup> = servers.values().copied().collect();
         let why = match (servername, of_each.as_slice()) {
             (_, []) => return Err(self.nothing_in(scope)),
-            (None, [only]) => return Ok(only),
+            (None, [only]) => {
+                let all: Vec<&Backup> = self.of(scope).collect();
+                return if are_of_one(&all) { Ok(only) } else { Err(of_others(scope, &all)) };
+            }
             (None, _) => format!("server `{this_server}` has none, and several others have"),
             (Some(asked), _) => format!("server `{asked}` has none; other servers' newest are"),
         };
@@ -199,6 +211,11 @@ impl Scope {
         };
         backup.kind == self.kind && backup.alias.as_deref() == Some(self.alias.as_str()) && same_database
     }
+
+    /// Whether the manifest of `backup` says that another project's database of this alias was its source.
+    pub fn is_of_another(&self, backup: &Backup) -> bool {
+        matches!((&self.source_id, backup.source_id()), (Some(ours), Some(theirs)) if ours != theirs)
+    }
 }
 
 impl Backup {
@@ -264,6 +281,10 @@ impl Backup {
         self.servername.as_deref().is_some_and(|server| Naming::same_server(server, servername))
     }
 
+    fn source_id(&self) -> Option<&str> {
+        self.manifest.dbbackup.as_ref()?.source_id.as_deref()
+    }
+
     /// Orders backups by age; the name decides between two of one second.
     fn age_key(&self) -> (Option<Timestamp>, &str) {
         (self.created_at, &self.name)
@@ -278,6 +299,20 @@ pub(crate) fn unfinished(name: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("cannot use backup `{name}`: it is still being written"))
         .at(Stage::Store)
         .subject(name)
+}
+
+/// Whether all come from one source, or do not say.
+fn are_of_one(backups: &[&Backup]) -> bool {
+    let mut sources = backups.iter().filter_map(|backup| backup.source_id());
+    let first = sources.next();
+    sources.all(|source| Some(source) == first)
+}
+
+fn of_others(scope: &Scope, backups: &[&Backup]) -> Error {
+    let list: Vec<String> = backups.iter().map(|backup| format!("\n  {}", backup.name)).collect();
+    let what = format!("cannot choose a backup of {} `{}`", scope.kind.id(), scope.alias);
+    not_found(scope, format!("{what}: these are of others of that name, of another project perhaps:{}", list.concat()))
+        .hint("restore one of them by its name, if that is what you want")
 }
 
 fn not_found(scope: &Scope, message: String) -> Error {

@@ -1,10 +1,13 @@
 //! The manifest: what was written, as JSON beside the payload. `docs/format.md` specifies it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use crate::compress::Compression;
 use crate::encrypt::Encryption;
@@ -243,6 +246,26 @@ fn does_not_fit(name: &str, why: &str) -> Error {
 
 /// Version of the layout that this version writes.
 pub const FORMAT: u32 = 1;
+
+/// Returns what tells one source from another of the same name: SHA-256 of its kind, host, port and path, in
+/// hexadecimal digits.
+///
+/// A source in files has neither host nor port, and its path is made absolute, links followed.
+pub fn source_id(kind: &str, host: &str, port: &str, path: &Path) -> String {
+    let absolute =
+        if host.is_empty() { fs_err::canonicalize(path).or_else(|_| std::path::absolute(path)).ok() } else { None };
+    let path = absolute.as_deref().unwrap_or(path);
+    let mut digest = Sha256::new();
+    for part in [kind, host, port] {
+        digest.update(part.as_bytes());
+        digest.update(b"\0");
+    }
+    digest.update(path.as_os_str().as_encoded_bytes());
+    digest.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
 
 #[cfg(test)]
 mod tests {

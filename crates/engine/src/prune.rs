@@ -73,7 +73,11 @@ impl Prune<'_> {
     /// Whether a manifest is of a whole backup in exactly this scope.
     fn made(&self, record: &Record) -> bool {
         let of_database = self.scope.database.as_ref().is_none_or(|database| *database == record.database);
-        let of_scope = record.alias == self.scope.alias && record.kind == self.scope.kind && of_database;
+        let same_source = match (&self.scope.source_id, &record.source_id) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => true,
+        };
+        let of_scope = record.alias == self.scope.alias && record.kind == self.scope.kind && of_database && same_source;
         of_scope && Naming::same_server(&record.servername, self.servername) && record.state == State::Whole
     }
 }

@@ -88,11 +88,11 @@ impl fmt::Display for Verdict {
 pub struct Plan {
     /// One decision for each backup in scope, newest first.
     pub decisions: Vec<Decision>,
-    /// Backups of the same alias and kind that other servers made: left alone.
-    pub other_servers: usize,
+    /// Backups of the same alias and kind that other servers or projects made: left alone.
+    pub others: usize,
 }
 
-/// Decides over the backups of exactly `scope` that `servername` made.
+/// Decides over the backups of exactly `scope` that `servername` made of exactly its source.
 ///
 /// The order of `backups` does not matter. A backup for whose name `keep` is true stays, and counts among
 /// the newest as any other. Backups without a date, or with one more than a day after `now`, stay and do not count.
@@ -105,7 +105,8 @@ pub fn plan(
     mut keep: impl FnMut(&str) -> bool,
 ) -> Plan {
     let in_scope: Vec<&Backup> = backups.iter().filter(|backup| scope.holds(backup)).collect();
-    let mut mine: Vec<&Backup> = in_scope.iter().copied().filter(|backup| backup.is_of(servername)).collect();
+    let mut mine: Vec<&Backup> =
+        in_scope.iter().copied().filter(|backup| backup.is_of(servername) && !scope.is_of_another(backup)).collect();
     mine.sort_by(|a, b| (b.created_at, &b.name).cmp(&(a.created_at, &a.name)));
     let last = policy.last.max(1);
     let (mut place, mut safety) = (0, 0);
@@ -128,7 +129,7 @@ pub fn plan(
         }
     };
     let decisions = mine.iter().map(|backup| Decision { name: backup.name.clone(), verdict: decide(backup) }).collect();
-    Plan { decisions, other_servers: in_scope.len() - mine.len() }
+    Plan { decisions, others: in_scope.len() - mine.len() }
 }
 
 /// How far clocks of servers, and time zones of names, may differ.
@@ -160,7 +161,7 @@ mod tests {
     }
 
     fn scope(alias: &str) -> Scope {
-        Scope { alias: alias.into(), kind: Kind::Database, database: None }
+        Scope { alias: alias.into(), kind: Kind::Database, database: None, source_id: None }
     }
 
     fn now() -> Timestamp {
@@ -178,7 +179,7 @@ mod tests {
             .collect();
         let plan = plan(&backups, &scope("app"), "a", Policy::keep_last(2), now(), |_| false);
         assert_eq!(deleted(&plan), ["app-a-1"]);
-        assert_eq!(plan.other_servers, 3);
+        assert_eq!(plan.others, 3);
         assert_eq!(plan.decisions[0].verdict, Verdict::Newest);
         assert_eq!(plan.decisions[1].verdict.to_string(), "number 2 of the newest 2");
     }
@@ -193,6 +194,26 @@ mod tests {
         let plan = plan(&[production, staging], &scope, "a", Policy::keep_last(1), now(), |_| false);
         assert_eq!(plan.decisions.len(), 1);
         assert_eq!(deleted(&plan), [""; 0]);
+    }
+
+    #[test]
+    fn another_projects_backups_of_the_same_names_are_left_alone() {
+        let of_source = |source: &str, second| {
+            let mut backup = backup("app", "a", second);
+            let record = format!(
+                r#"{{"dbbackup":{{"format":1,"state":"whole","kind":"database","alias":"app","database":"db",
+                "servername":"a","created_at":"2026-01-01T00:00:00Z","reason":"asked","compression":"none",
+                "encryption":"none","stored_bytes":1,"stored_sha256":"","plain_bytes":1,"source_id":"{source}",
+                "generator":"g"}}}}"#
+            );
+            backup.manifest = Manifest::parse("app", record.as_bytes()).unwrap();
+            backup
+        };
+        let backups = [of_source("mine", 1), of_source("mine", 2), of_source("theirs", 0), of_source("theirs", 3)];
+        let scope = Scope { source_id: Some("mine".into()), ..scope("app") };
+        let plan = plan(&backups, &scope, "a", Policy::keep_last(1), now(), |_| false);
+        assert_eq!(deleted(&plan), ["app-a-1"]);
+        assert_eq!(plan.others, 2);
     }
 
     #[test]

@@ -19,7 +19,7 @@ fn naming(aliases: &[&str]) -> Naming {
 }
 
 fn scope(alias: &str, database: Option<&str>) -> Scope {
-    Scope { alias: alias.to_owned(), kind: Kind::Database, database: database.map(str::to_owned) }
+    Scope { alias: alias.to_owned(), kind: Kind::Database, database: database.map(str::to_owned), source_id: None }
 }
 
 fn record(alias: &str, database: &str, server: &str, second: i64) -> Record {
@@ -98,7 +98,7 @@ fn the_newest_is_of_exactly_this_alias_and_by_manifest_or_name_alike() {
 }
 
 #[test]
-fn this_servers_newest_first_then_the_only_other_servers_else_a_list() {
+fn this_servers_newest_first_then_the_only_others_else_a_list() {
     let store = Memory::default();
     let naming = naming(&["app"]);
     let newest = |server: Option<&str>, this: &str| {
@@ -125,6 +125,35 @@ fn another_databases_backup_under_the_same_alias_is_no_candidate_and_is_named() 
     let error = catalogue.newest(&scope("default", Some("shop_staging")), None, "host").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("production (of `shop_production`)"), "{error}");
+}
+
+#[test]
+fn another_projects_backup_of_the_same_names_is_no_candidate_on_one_server() {
+    let (store, naming) = (Memory::default(), naming(&["app"]));
+    let made_of = |source: &str, server: &str, second: i64| Record {
+        source_id: Some(source.to_owned()),
+        ..record("app", "db", server, second)
+    };
+    let mine = Scope { source_id: Some("mine".to_owned()), ..scope("app", Some("db")) };
+    insert(&store, "theirs-2", made_of("theirs", "host", 2));
+    let only_theirs = Catalogue::read(&store, &naming).unwrap();
+    let error = only_theirs.newest(&mine, None, "host").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("theirs-2"), "{error}");
+    // Elsewhere a path says nothing, as long as there is one.
+    assert_eq!(only_theirs.newest(&mine, None, "other-host").unwrap().name, "theirs-2");
+    assert_eq!(only_theirs.newest(&mine, Some("host"), "other-host").unwrap().name, "theirs-2");
+    insert(&store, "mine-1", made_of("mine", "host", 1));
+    let both = Catalogue::read(&store, &naming).unwrap();
+    assert_eq!(both.newest(&mine, None, "host").unwrap().name, "mine-1");
+    let third = Scope { source_id: Some("third".to_owned()), ..mine.clone() };
+    for asked in [None, Some("host")] {
+        let error = both.newest(&third, asked, "other-host").unwrap_err();
+        assert!(error.to_string().contains("theirs-2") && error.to_string().contains("mine-1"), "{error}");
+    }
+    // Whose one without a manifest is, nobody knows.
+    insert(&store, "mine-1", record("app", "db", "host", 1));
+    assert_eq!(Catalogue::read(&store, &naming).unwrap().newest(&third, None, "host").unwrap().name, "mine-1");
 }
 
 #[test]
@@ -155,7 +184,7 @@ fn pruning_deletes_payload_and_manifest_of_the_surplus_only() {
     request.dry_run = false;
     let done = prune(&request, &store, &naming, |_| false).unwrap();
     assert_eq!(planned, done);
-    assert_eq!(done.other_servers, 4);
+    assert_eq!(done.others, 4);
     let gone = ["app-1", "app-2", "app-host-1970-01-01-000000.sqlite3.gz"];
     let after = names(&store, &naming);
     assert!(before.iter().all(|name| after.contains(name) != gone.contains(&name.as_str())));

@@ -263,7 +263,8 @@ fn restores_and_prunes_that_meet_are_busy() {
     let store = Local::new(folder.path().join("store"));
     let mut source = Sqlite::new(&shop.path);
     let name = back_up(&mut source, &store, None, Compression::Zstd, &Run::default()).unwrap().name;
-    let scope = Scope { alias: "shop".to_owned(), kind: dbbackup::manifest::Kind::Database, database: None };
+    let scope =
+        Scope { alias: "shop".to_owned(), kind: dbbackup::manifest::Kind::Database, database: None, source_id: None };
     let prune = |dry_run| {
         let policy = Policy::keep_last(1);
         dbbackup::prune(&Prune { scope: &scope, servername: "web-1", policy, dry_run }, &store, &naming(), |_| false)

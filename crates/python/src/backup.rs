@@ -12,7 +12,7 @@ use crate::types::{Naming, Receipt};
 /// Streams a source into one new backup. The contract is documented in `_engine.pyi`.
 #[pyfunction]
 #[pyo3(signature = (
-    store, *, source, naming, alias, database, servername, extension, compression, metadata,
+    store, *, source, naming, alias, database, servername, source_id, extension, compression, metadata,
     kind = "database", reason = "asked", recipients = None, facts = None, name = None, replace = false,
     progress = None,
 ))]
@@ -25,6 +25,7 @@ pub(crate) fn backup(
     alias: String,
     database: String,
     servername: String,
+    source_id: Option<String>,
     extension: &str,
     compression: &str,
     metadata: &Bound<'_, PyAny>,
@@ -43,7 +44,7 @@ pub(crate) fn backup(
         alias,
         database,
         servername,
-        source_id: None,
+        source_id,
         compression: self::compression(compression)?,
         recipients: Recipients::engine(recipients),
         metadata: json_from_python(metadata)?,

@@ -1,6 +1,7 @@
 //! `catalogue`, `find`, `newest` and `prune`.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use dbbackup::retention::Policy;
 use dbbackup::{Catalogue, Prune, Scope};
@@ -30,17 +31,19 @@ pub(crate) fn find(py: Python<'_>, store: &Store, name: &str, naming: &Naming) -
 
 /// Returns the newest backup of an alias. The contract is documented in `_engine.pyi`.
 #[pyfunction]
-#[pyo3(signature = (store, *, naming, alias, database, servername = None, kind = "database"))]
+#[pyo3(signature = (store, *, naming, alias, database, source_id = None, servername = None, kind = "database"))]
+#[allow(clippy::too_many_arguments)] // keyword-only in Python
 pub(crate) fn newest(
     py: Python<'_>,
     store: &Store,
     naming: &Naming,
     alias: String,
     database: String,
+    source_id: Option<String>,
     servername: Option<&str>,
     kind: &str,
 ) -> PyResult<(Backup, Vec<Faulty>)> {
-    let scope = Scope { alias, kind: kind_of(kind)?, database: Some(database) };
+    let scope = Scope { alias, kind: kind_of(kind)?, database: Some(database), source_id };
     let catalogue = read(py, store, naming)?;
     let newest = catalogue.newest(&scope, servername, &naming.0.servername);
     let newest = newest.map_err(|error| to_python(py, &error))?;
@@ -49,10 +52,16 @@ pub(crate) fn newest(
     Ok((Backup::new(py, newest)?, passed_over))
 }
 
+/// Tells a source from others of its name. The contract is documented in `_engine.pyi`.
+#[pyfunction]
+pub(crate) fn source_id(kind: &str, path: PathBuf) -> String {
+    dbbackup::manifest::source_id(kind, "", "", &path)
+}
+
 /// Deletes old backups. The contract is documented in `_engine.pyi`.
 #[pyfunction]
 #[pyo3(signature = (
-    store, *, naming, alias, database, servername, keep, kind = "database", keep_filter = None, dry_run = false,
+    store, *, naming, alias, database, servername, keep, source_id = None, kind = "database", keep_filter = None, dry_run = false,
 ))]
 #[allow(clippy::too_many_arguments)] // keyword-only in Python
 pub(crate) fn prune(
@@ -63,11 +72,12 @@ pub(crate) fn prune(
     database: String,
     servername: &str,
     keep: usize,
+    source_id: Option<String>,
     kind: &str,
     keep_filter: Option<Py<PyAny>>,
     dry_run: bool,
 ) -> PyResult<Pruned> {
-    let scope = Scope { alias, kind: kind_of(kind)?, database: Some(database) };
+    let scope = Scope { alias, kind: kind_of(kind)?, database: Some(database), source_id };
     let request = Prune { scope: &scope, servername, policy: Policy::keep_last(keep), dry_run };
     // The filter is asked before anything is deleted: if it raises, nothing is.
     let wanted = match &keep_filter {

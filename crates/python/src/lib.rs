@@ -30,7 +30,7 @@ mod _engine {
     #[pymodule_export]
     use super::backup::backup;
     #[pymodule_export]
-    use super::catalogue::{catalogue, find, newest, prune};
+    use super::catalogue::{catalogue, find, newest, prune, source_id};
     #[pymodule_export]
     use super::dump::{Dump, open_dump};
     #[pymodule_export]

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
-use dbbackup::manifest::Kind;
+use dbbackup::manifest::{Kind, source_id};
 use dbbackup::name::MEDIA_EXTENSION;
 use dbbackup::source::media::{Exclude, MediaSource, MediaTarget};
 use pyo3::prelude::*;
@@ -46,7 +46,7 @@ pub(crate) fn media_backup(
         alias: MEDIA.to_owned(),
         database: MEDIA.to_owned(),
         servername,
-        source_id: None,
+        source_id: Some(source_id("media", "", "", &folder)),
         compression: self::compression(compression)?,
         recipients: Recipients::engine(recipients),
         metadata: json_from_python(metadata)?,

@@ -237,7 +237,7 @@ pub(crate) struct Decision {
 #[pyclass(frozen, get_all)]
 pub(crate) struct Pruned {
     decisions: Vec<Py<Decision>>,
-    other_servers: usize,
+    others: usize,
 }
 
 impl Pruned {
@@ -246,7 +246,7 @@ impl Pruned {
             let reason = decision.verdict.to_string();
             Py::new(py, Decision { name: decision.name.clone(), delete: decision.is_deletion(), reason })
         });
-        Ok(Self { decisions: decisions.collect::<PyResult<_>>()?, other_servers: plan.other_servers })
+        Ok(Self { decisions: decisions.collect::<PyResult<_>>()?, others: plan.others })
     }
 }
 

@@ -61,6 +61,10 @@ impl Gnupg {
 
     /// Makes a key pair that signs and encrypts, on Curve25519, and returns its fingerprint. An empty passphrase is
     /// none.
+    ///
+    /// # Panics
+    ///
+    /// If gpg fails.
     pub fn curve_key(&self, name: &str, passphrase: &str) -> String {
         let address = format!("{name} <{}@example.org>", name.to_lowercase());
         let made = ["--passphrase", passphrase, "--quick-gen-key", &address, "future-default", "default", "never"];
@@ -69,6 +73,10 @@ impl Gnupg {
     }
 
     /// The same with RSA, or with other lines of a parameter file.
+    ///
+    /// # Panics
+    ///
+    /// If gpg fails.
     pub fn rsa_key(&self, name: &str, more: &str) -> String {
         let protection = if more.contains("Passphrase") { "" } else { "%no-protection\n" };
         let subkey = if more.contains("Key-Usage") { "" } else { "Subkey-Type: RSA\nSubkey-Length: 2048\n" };
@@ -81,6 +89,10 @@ impl Gnupg {
     }
 
     /// Revokes a key.
+    ///
+    /// # Panics
+    ///
+    /// If gpg fails.
     pub fn revoke(&self, fingerprint: &str) {
         let certificate = self.home().join("openpgp-revocs.d").join(format!("{fingerprint}.rev"));
         let text = fs::read_to_string(certificate).expect("gpg wrote it");
@@ -88,6 +100,10 @@ impl Gnupg {
     }
 
     /// Returns the fingerprints of the primary keys that a name fits.
+    ///
+    /// # Panics
+    ///
+    /// If gpg fails.
     pub fn fingerprints(&self, name: &str) -> Vec<String> {
         let listing = self.gpg(&["--with-colons", "--list-keys", name], b"");
         let listing = String::from_utf8_lossy(&listing).into_owned();
@@ -96,6 +112,10 @@ impl Gnupg {
     }
 
     /// Copies a public key to another ring, where nobody has said that it is trusted.
+    ///
+    /// # Panics
+    ///
+    /// If gpg fails.
     pub fn publish(&self, fingerprint: &str, to: &Self) {
         to.gpg(&["--import"], &self.gpg(&["--export", fingerprint], b""));
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils.module_loading import import_string
 
+from dbbackup import _engine
 from dbbackup._file import StreamedFile
 from dbbackup._naming import database_stem, generate_filename
 from dbbackup.conf import get_settings
@@ -14,8 +15,6 @@ from dbbackup.exceptions import ConfigurationError, DbbackupError, RestoreError,
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from dbbackup import _engine
 
 DEFAULT_CONNECTOR = "dbbackup.db.django.DjangoConnector"
 """For engines that the table does not name."""
@@ -103,6 +102,11 @@ class BaseDBConnector:
     def path(self) -> Path | None:
         """The file that a restore replaces, where the database is one; absolute."""
         return None
+
+    @property
+    def source_id(self) -> str | None:
+        """What tells the database from another of the same alias and name, another project's; ``None``: nothing."""
+        return _engine.source_id("sqlite", str(self.path)) if self.path else None
 
     def generate_filename(self, server_name: str | None = None) -> str:
         """Return the name that a backup made now gets."""

@@ -27,11 +27,11 @@ pub(crate) fn run(verb: &PruneArgs, arguments: &Arguments, output: &Output) -> R
     for alias in verb.names(&config, &store, &naming)? {
         let mut has_some = false;
         for kind in [Kind::Database, Kind::Media] {
-            let scope = Scope { alias: alias.clone(), kind, database: None };
+            let scope = Scope { alias: alias.clone(), kind, database: None, source_id: None };
             let policy = Policy::keep_last(keep_last);
             let request = Prune { scope: &scope, servername: &naming.servername, policy, dry_run: verb.dry_run };
             let plan = prune(&request, &store, &naming, |_| false)?;
-            if !plan.decisions.is_empty() || plan.other_servers > 0 {
+            if !plan.decisions.is_empty() || plan.others > 0 {
                 print(&alias, &plan, verb.dry_run, output);
                 objects.push(object(&alias, kind, &plan));
                 has_some |= !plan.decisions.is_empty();
@@ -65,7 +65,7 @@ fn print(alias: &str, plan: &Plan, dry_run: bool, output: &Output) {
         let line = format!("{word}  {}  ({})", decision.name, decision.verdict);
         if dry_run { output.result(&line) } else { output.line(&line) }
     }
-    match plan.other_servers {
+    match plan.others {
         0 => {}
         1 => output.note(&format!("1 backup of `{alias}` by another server was left alone")),
         count => output.note(&format!("{count} backups of `{alias}` by other servers were left alone")),
@@ -77,5 +77,5 @@ fn object(alias: &str, kind: Kind, plan: &Plan) -> Value {
         json!({ "name": decision.name, "delete": decision.is_deletion(), "reason": decision.verdict.to_string() })
     });
     let decisions: Vec<Value> = decisions.collect();
-    json!({ "alias": alias, "kind": kind.id(), "decisions": decisions, "other_servers": plan.other_servers })
+    json!({ "alias": alias, "kind": kind.id(), "decisions": decisions, "others": plan.others })
 }

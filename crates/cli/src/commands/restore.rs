@@ -71,7 +71,7 @@ impl BackupChoice {
             Some(name) => name.clone(),
             None => only_name(catalogue.backups.iter().filter(|backup| backup.kind == kind), from)?,
         };
-        let scope = Scope { alias, kind, database: None };
+        let scope = Scope { alias, kind, database: None, source_id: None };
         let backup = catalogue.newest(&scope, self.server.as_deref(), &naming.servername)?.clone();
         Ok((store, backup))
     }

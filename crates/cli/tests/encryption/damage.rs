@@ -3,7 +3,7 @@
 use dbbackup_testkit::Damage;
 use fs_err as fs;
 
-use crate::Sealed;
+use crate::{Sealed, with_keys_of};
 use crate::world::{names, run, succeed};
 
 /// Restores damaged copies without a manifest: GnuPG's own word is all there is.
@@ -49,14 +49,14 @@ fn damage_in_encrypted_media_changes_no_file() {
         fs::write(media.join(format!("{number}.txt")), "x".repeat(5000 + number)).unwrap();
     }
     let backup = ["media", "backup", "media", "--to", "store", "--compress", "none", "--encrypt", "openpgp:Ops"];
-    succeed(&mut sealed.with_keys_of(&sealed.gnupg, sealed.world.dbbackup(&backup)));
+    succeed(&mut with_keys_of(&sealed.gnupg, sealed.world.dbbackup(&backup)));
     let name = names(&sealed.world.store()).remove(0);
     let stored = fs::read(sealed.world.store().join(&name)).unwrap();
     let file = sealed.world.folder().join("damaged.tar");
     for damage in [Damage::FlipBit(150_000 * 8), Damage::CutTo(150_000), Damage::FlipBit((stored.len() - 3) * 8)] {
         fs::write(&file, damage.apply(&stored)).unwrap();
         let restore = sealed.world.dbbackup(&["media", "restore", "damaged.tar", "--into", "back"]);
-        let ended = run(&mut sealed.with_keys_of(&sealed.gnupg, restore));
+        let ended = run(&mut with_keys_of(&sealed.gnupg, restore));
         assert_eq!(ended.status.code(), Some(6), "{damage:?}: {ended:?}");
         assert!(names(&sealed.world.folder().join("back")).is_empty(), "{damage:?}");
     }
@@ -67,13 +67,13 @@ fn require_refused(sealed: &Sealed, stored: &[u8], damages: &[Damage]) {
     fs::copy(&sealed.world.shop.path, &target).unwrap();
     let before = fs::read(&target).unwrap();
     for damage in damages {
-        let damaged = damage.apply(stored);
-        if damaged == stored {
+        let bytes = damage.apply(stored);
+        if bytes == stored {
             continue;
         }
-        fs::write(sealed.world.folder().join("damaged"), damaged).unwrap();
+        fs::write(sealed.world.folder().join("damaged"), bytes).unwrap();
         let restore = sealed.world.dbbackup(&["restore", "damaged", "--into", "sqlite:///target.sqlite3", "--yes"]);
-        let ended = run(&mut sealed.with_keys_of(&sealed.gnupg, restore));
+        let ended = run(&mut with_keys_of(&sealed.gnupg, restore));
         // A key id that is another one's is somebody else's backup; without its first bytes it is no backup at all.
         assert!(matches!(ended.status.code(), Some(5 | 6 | 9)), "{damage:?}: {ended:?}");
         assert!(fs::read(&target).unwrap() == before, "{damage:?} changed the target: {ended:?}");

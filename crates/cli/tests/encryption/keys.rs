@@ -40,7 +40,7 @@ fn each_of_several_recipients_can_open_it() {
     succeed(&mut sealed.backup(&[&ours, "bob@example.org"], &[]));
     succeed(&mut sealed.restore(&[]));
     let target = sealed.world.folder().join("elsewhere.sqlite3");
-    succeed(&mut sealed.with_keys_of(&other, sealed.world.restore(&target, &["--yes"])));
+    succeed(&mut with_keys_of(&other, sealed.world.restore(&target, &["--yes"])));
     assert_eq!(dbbackup_testkit::Shop { path: target }.content(), sealed.world.shop.content());
 }
 

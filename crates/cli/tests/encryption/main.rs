@@ -29,13 +29,8 @@ impl Sealed {
         Some(Self { gnupg: Gnupg::new()?, world: World::new("WAL", rows) })
     }
 
-    fn with_keys_of(&self, gnupg: &Gnupg, mut command: Command) -> Command {
-        command.env("GNUPGHOME", gnupg.home()).env_remove("DBBACKUP_PASSPHRASE");
-        command
-    }
-
     fn backup(&self, keys: &[&str], more: &[&str]) -> Command {
-        let mut command = self.with_keys_of(&self.gnupg, self.world.backup(more));
+        let mut command = with_keys_of(&self.gnupg, self.world.backup(more));
         for key in keys {
             command.arg("--encrypt").arg(format!("openpgp:{key}"));
         }
@@ -44,13 +39,18 @@ impl Sealed {
 
     fn restore(&self, more: &[&str]) -> Command {
         let target = self.world.folder().join("restored.sqlite3");
-        self.with_keys_of(&self.gnupg, self.world.restore(&target, &[&["--yes"], more].concat()))
+        with_keys_of(&self.gnupg, self.world.restore(&target, &[&["--yes"], more].concat()))
     }
 
     /// What the last restore brought.
     fn restored(&self) -> (i64, i64, String) {
         dbbackup_testkit::Shop { path: self.world.folder().join("restored.sqlite3") }.content()
     }
+}
+
+fn with_keys_of(gnupg: &Gnupg, mut command: Command) -> Command {
+    command.env("GNUPGHOME", gnupg.home()).env_remove("DBBACKUP_PASSPHRASE");
+    command
 }
 
 /// Fails unless a command ended with this status and said this.

@@ -4,7 +4,7 @@ use dbbackup_testkit::Gnupg;
 use fs_err as fs;
 
 use crate::world::{names, run, succeed};
-use crate::{Sealed, require};
+use crate::{Sealed, require, with_keys_of};
 
 const PASSPHRASE: &str = "canary p@ss ä'\"$";
 
@@ -37,7 +37,7 @@ fn whatever_gpg_writes_is_opened() {
         fs::write(&file, stored).unwrap();
         let mut command =
             sealed.world.dbbackup(&["restore", "some file", "--into", "sqlite:///restored.sqlite3", "--yes"]);
-        command = sealed.with_keys_of(&sealed.gnupg, command);
+        command = with_keys_of(&sealed.gnupg, command);
         command.env("DBBACKUP_PASSPHRASE", PASSPHRASE);
         let ended = run(&mut command);
         assert!(ended.status.success(), "{what}: {ended:?}");
@@ -91,13 +91,13 @@ fn a_missing_secret_key_is_named_and_its_backup_still_verified() {
     let subkey = listing.lines().find(|line| line.starts_with("sub:")).unwrap().split(':').nth(4).unwrap();
     succeed(&mut sealed.backup(&[&key], &[]));
     let target = sealed.world.folder().join("restored.sqlite3");
-    let ended = run(&mut sealed.with_keys_of(&other, sealed.world.restore(&target, &["--yes"])));
+    let ended = run(&mut with_keys_of(&other, sealed.world.restore(&target, &["--yes"])));
     require(&ended, 5, &["no secret key that fits", subkey, "gpg --import"]);
     assert!(!target.exists());
 
-    let verify = || sealed.with_keys_of(&other, sealed.world.dbbackup(&["verify", "store"]));
+    let verify = || with_keys_of(&other, sealed.world.dbbackup(&["verify", "store"]));
     require(&run(&mut verify()), 3, &["sealed", "proven by size and SHA-256", "its content was not read"]);
-    let mut with_key = sealed.with_keys_of(&sealed.gnupg, sealed.world.dbbackup(&["verify", "store"]));
+    let mut with_key = with_keys_of(&sealed.gnupg, sealed.world.dbbackup(&["verify", "store"]));
     require(&succeed(&mut with_key), 0, &["ok", "the pages that its header counts"]);
     let stored = sealed.world.store().join(&names(&sealed.world.store())[0]);
     let mut bytes = fs::read(&stored).unwrap();
@@ -116,7 +116,7 @@ fn media_are_encrypted_like_databases() {
     fs::write(media.join("canary-folder").join("a.txt"), "canary text").unwrap();
     std::os::unix::fs::symlink("canary-nowhere", media.join("dangling")).unwrap();
     let mut backup = sealed.world.dbbackup(&["media", "backup", "media", "--to", "store", "--encrypt", "openpgp:Ops"]);
-    backup = sealed.with_keys_of(&sealed.gnupg, backup);
+    backup = with_keys_of(&sealed.gnupg, backup);
     // The link that leads nowhere is said to the user, and to nobody else.
     require(&run(&mut backup), 3, &["dangling"]);
     for name in names(&sealed.world.store()) {
@@ -125,7 +125,7 @@ fn media_are_encrypted_like_databases() {
         assert!(!tells(b"canary") && !tells(b"dangling"), "{name}");
     }
     let back = sealed.world.dbbackup(&["media", "restore", "--from", "store", "--into", "back"]);
-    succeed(&mut sealed.with_keys_of(&sealed.gnupg, back));
+    succeed(&mut with_keys_of(&sealed.gnupg, back));
     let text = fs::read_to_string(sealed.world.folder().join("back").join("canary-folder").join("a.txt")).unwrap();
     assert_eq!(text, "canary text");
 }

@@ -145,8 +145,8 @@ class DbbackupCommand(BaseCommand):
         for decision in pruned.decisions:
             if decision.delete:
                 self.say(f"{label}: deleted {decision.name} ({decision.reason})")
-        if pruned.other_servers:
-            self.say(f"{label}: left alone {pruned.other_servers} of other servers")
+        if pruned.others:
+            self.say(f"{label}: left alone {pruned.others} of other servers or projects")
 
     def tell_restored(self, label: str, line: str, report: Report, verbosity: int) -> None:
         """Print the `line` that says what came of a restore of `label`, and what its report adds."""

@@ -4,8 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from dbbackup._media import MEDIA, plan_media_backup, run_media_backup
+from dbbackup._media import plan_media_backup, run_media_backup
 from dbbackup._prune import prune
+from dbbackup._scope import MEDIA
 from dbbackup.conf import get_settings
 from dbbackup.management.commands._base import (
     DbbackupCommand,

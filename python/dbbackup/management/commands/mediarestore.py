@@ -5,8 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from dbbackup._encryption import given_passphrase
-from dbbackup._media import MEDIA, plan_media_restore, run_media_restore
+from dbbackup._media import plan_media_restore, run_media_restore
 from dbbackup._output import list_skipped
+from dbbackup._scope import MEDIA
 from dbbackup.conf import get_settings
 from dbbackup.management.commands._base import (
     UNNEEDED,

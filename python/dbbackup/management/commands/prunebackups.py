@@ -7,7 +7,8 @@ from django.core.management.base import CommandParser
 from dbbackup import _engine
 from dbbackup._naming import naming
 from dbbackup._prune import PruneRequest, prune
-from dbbackup._select import Scope, scopes
+from dbbackup._scope import Scope
+from dbbackup._select import scopes
 from dbbackup.conf import Settings, get_settings
 from dbbackup.exceptions import ConfigurationError
 from dbbackup.management.commands._base import KINDS, DbbackupCommand
@@ -68,17 +69,15 @@ class Command(DbbackupCommand):
         for decision in pruned.decisions:
             verb = "would delete" if decision.delete else "keeps"
             self.say(f"{label}: {verb} {decision.name} ({decision.reason})")
-        if pruned.other_servers:
-            self.say(f"{label}: leaves alone {pruned.other_servers} of other servers")
+        if pruned.others:
+            self.say(f"{label}: leaves alone {pruned.others} of other servers or projects")
 
 
 def _request(scope: Scope, settings: Settings, keep: int | None, servername: str | None) -> PruneRequest:
     usual = settings.cleanup_keep_media if scope.kind == "media" else settings.cleanup_keep
     return PruneRequest(
         naming=naming(settings),
-        kind=scope.kind,
-        alias=scope.alias,
-        database=scope.database,
+        scope=scope,
         servername=servername or settings.hostname,
         keep=usual if keep is None else keep,
     )
