@@ -1,9 +1,14 @@
-"""The predecessor, for tests that run it beside ours."""
+"""The predecessor, for tests that run it beside ours, and the keys and databases that both are given."""
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 
 import pytest
 
+from tests.contract.both_ways import FORMS, LOCKED, PASSPHRASE, RECIPIENT, Form, forget_passphrases, make_key
+from tests.contract.json_zoo import Zoo
 from tests.predecessor import NotInstalledError, interpreter
 
 
@@ -19,3 +24,33 @@ def predecessor() -> str:
         if os.environ.get("CI") == "true":
             pytest.fail(str(error))
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def json_zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+    """Databases with rows of models, for tests to copy."""
+    return Zoo(tmp_path_factory.mktemp("json") / "zoo")
+
+
+@pytest.fixture(scope="session")
+def gpg_home() -> Iterator[str]:
+    """A folder with the keys of ``both_ways.RECIPIENT`` and ``LOCKED``; its path is short, as gpg-agent needs it."""
+    if not shutil.which("gpg"):
+        reason = "cannot find gpg"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with tempfile.TemporaryDirectory(prefix="gpg-", dir="/tmp", ignore_cleanup_errors=True) as home:
+        make_key(home, RECIPIENT, "")
+        make_key(home, LOCKED, PASSPHRASE)
+        yield home
+        forget_passphrases(home)
+
+
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Form:
+    """Each form of a backup in turn; where it is encrypted, there are keys."""
+    found = FORMS[request.param]
+    if found.is_encrypted:
+        monkeypatch.setenv("GNUPGHOME", request.getfixturevalue("gpg_home"))
+    return found
