@@ -47,7 +47,6 @@ def test_every_option_is_here_and_the_same(project: Project, predecessor: str) -
     assert {name: both for name, both in found.items() if not name.endswith("=")} == {}
 
 
-@pytest.mark.xfail(reason="of `--noinput` and `--no-input`, call_command knows the first in the alphabet")
 def test_every_keyword_of_call_command_is_here(project: Project, predecessor: str) -> None:
     found = differences(project, predecessor)
     assert {name: both for name, both in found.items() if name.endswith("=")} == {}

@@ -98,7 +98,6 @@ def test_old_backups_are_deleted_by_the_task(inventree: InvenTree) -> None:
     assert len(inventree.files()) == 8
 
 
-@pytest.mark.xfail(reason="call_command knows no `noinput`, which it takes from the first name of the option")
 def test_the_worker_backs_up_each_day(inventree: InvenTree) -> None:
     scripted(inventree, WORKER)
     assert len(inventree.backups()) == 2
@@ -150,9 +149,6 @@ def test_its_backups_are_listed_and_restored_by_us(inventree: InvenTree, theirs:
     assert (inventree.content(), media(inventree)) == (rows, files)
 
 
-@pytest.mark.xfail(
-    reason="where the template has no {servername}, its backups are taken for another server's"
-)
 def test_its_backups_are_cleaned_by_us(inventree: InvenTree, theirs: InvenTree) -> None:
     inventree.configure("DBBACKUP_CLEANUP_KEEP = 1")
     theirs.backup()

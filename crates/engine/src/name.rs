@@ -157,7 +157,10 @@ impl Naming {
             };
             Some(Parsed {
                 alias: pattern.alias.clone(),
-                servername: found.name("server").map(|server| server.as_str().to_owned()),
+                servername: found
+                    .name("server")
+                    .map(|server| server.as_str().to_owned())
+                    .or_else(|| self.only_server(kind)),
                 created_at,
                 extension: found.name("extension")?.as_str().to_owned(),
             })
@@ -227,6 +230,12 @@ impl Naming {
             }
         }
         Ok(patterns)
+    }
+
+    /// Returns this server where names have no place for one: whoever leaves it out has one server, or means all.
+    fn only_server(&self, kind: Kind) -> Option<String> {
+        let names_none = self.template_of(kind).is_some_and(|template| !template.contains("{servername}"));
+        names_none.then(|| self.servername.clone())
     }
 
     fn template_of(&self, kind: Kind) -> Option<&str> {
@@ -365,6 +374,14 @@ mod tests {
         assert_eq!(alias(".app-host-2026-11-22-101500.sqlite3"), None);
         assert_eq!(alias("app-host-2026-11-22-101500.sqlite3.sig"), None);
         assert_eq!(alias("app-host-2026-13-22-101500.sqlite3"), None);
+    }
+
+    #[test]
+    fn names_without_a_place_for_a_server_are_of_this_one() {
+        let template = Some("{databasename}-{datetime}.{extension}".into());
+        let naming = Naming::new(template, DATE_FORMAT, TimeZone::UTC, "host", &["app".into()], &[]).unwrap();
+        let parsed = naming.parse("app-2026-11-22-101500.sqlite3").unwrap();
+        assert_eq!(parsed.servername.as_deref(), Some("host"));
     }
 
     #[test]

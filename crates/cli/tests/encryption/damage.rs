@@ -3,8 +3,8 @@
 use dbbackup_testkit::Damage;
 use fs_err as fs;
 
-use crate::{Sealed, with_keys_of};
 use crate::world::{names, run, succeed};
+use crate::{Sealed, with_keys_of};
 
 /// Restores damaged copies without a manifest: GnuPG's own word is all there is.
 #[test]

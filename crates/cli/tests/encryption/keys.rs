@@ -4,7 +4,7 @@ use dbbackup_testkit::Gnupg;
 use fs_err as fs;
 
 use crate::world::{names, run, succeed};
-use crate::{Sealed, require};
+use crate::{Sealed, require, with_keys_of};
 
 #[test]
 fn what_is_stored_opens_with_gpg_and_shows_nothing() {

@@ -40,13 +40,14 @@ class DbbackupCommand(BaseCommand):
         parser.add_argument(
             "--skip-checks", action="store_true", help="Accepted and not needed: no system checks are run."
         )
-        parser.add_argument(
-            "--noinput",
-            "--no-input",
-            action="store_false",
-            dest="interactive",
-            help="Ask nothing: go on where a question would be asked.",
-        )
+        # Two options: Django's `call_command` knows an option by the name of its keyword or by the first of its own.
+        for option in ("--noinput", "--no-input"):
+            parser.add_argument(
+                option,
+                action="store_false",
+                dest="interactive",
+                help="Ask nothing: go on where a question would be asked.",
+            )
         parser.add_argument("-q", "--quiet", action="store_true", help="Print nothing but errors.")
 
     def run_from_argv(self, argv: list[str]) -> None:
