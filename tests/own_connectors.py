@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from dbbackup.db.base import BaseCommandDBConnector, BaseDBConnector
 from dbbackup.db.sqlite import SqliteBackupConnector
 
 MARK = b"dumped by hand\n"
+LIKE_ENCRYPTED = b"\x85\x01\x0c\x03"
 
 
 class ByHand(BaseDBConnector):
@@ -26,6 +28,35 @@ class ByHand(BaseDBConnector):
         self.connection.close()
         with Path(self.settings["NAME"]).open("wb") as file:
             shutil.copyfileobj(dump, file)
+
+
+class Packed(BaseDBConnector):
+    """Makes dumps that are gzip files themselves."""
+
+    extension = "packed"
+
+    def _create_dump(self) -> Any:
+        return io.BytesIO(gzip.compress(Path(self.settings["NAME"]).read_bytes()))
+
+    def _restore_dump(self, dump: Any) -> None:
+        content = gzip.decompress(dump.read())
+        self.connection.close()
+        Path(self.settings["NAME"]).write_bytes(content)
+
+
+class LikeEncrypted(ByHand):
+    """Makes dumps that begin as an OpenPGP message does."""
+
+    extension = "odd"
+
+    def _create_dump(self) -> Any:
+        return io.BytesIO(LIKE_ENCRYPTED + Path(self.settings["NAME"]).read_bytes())
+
+    def _restore_dump(self, dump: Any) -> None:
+        assert dump.read(len(LIKE_ENCRYPTED)) == LIKE_ENCRYPTED
+        content = dump.read()
+        self.connection.close()
+        Path(self.settings["NAME"]).write_bytes(content)
 
 
 class Seeking(ByHand):

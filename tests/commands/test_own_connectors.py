@@ -27,7 +27,9 @@ def restore(call: Call, *arguments: str) -> str:
     return call("dbrestore", "--noinput", "-d", "default", *arguments)
 
 
-@pytest.mark.parametrize("connector", ["ByHand", "Seeking", "ByCommand", "Telling", "AtItsEnd"])
+@pytest.mark.parametrize(
+    "connector", ["ByHand", "Packed", "LikeEncrypted", "Seeking", "ByCommand", "Telling", "AtItsEnd"]
+)
 @pytest.mark.parametrize("flag", ["-v1", "-z"])
 def test_its_dump_comes_back(
     call: Call, database: Path, store: Path, settings: Settings, connector: str, flag: str
