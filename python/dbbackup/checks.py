@@ -7,6 +7,7 @@ processes ever make a backup.
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -146,8 +147,14 @@ W018 = Check(
     reason="it does nothing",
     hint="correct its name",
 )
+W019 = Check(
+    19,
+    "`DBBACKUP_GPG_RECIPIENT` is set, and there is no `gpg` here",
+    reason="a backup with `-e` fails",
+    hint="install GnuPG (Debian, Ubuntu: the package `gnupg`)",
+)
 
-CHECKS = (W001, W002, W003, W004, W005, W007, W008, W011, W012, W013, W014, W015, W016, W017, W018)
+CHECKS = (W001, W002, W003, W004, W005, W007, W008, W011, W012, W013, W014, W015, W016, W017, W018, W019)
 
 _DATABASE_OPTIONS = (
     *("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS", "TEST", "TIME_ZONE"),
@@ -168,7 +175,7 @@ def check_settings(_app_configs: object = None, **_: object) -> list[CheckMessag
         settings = None
     found = [*_packages(), *_names(), *_values(), *_texts(), *_templates(settings)]
     if settings:
-        found += [*_storage(settings), *_connectors(settings)]
+        found += [*_storage(settings), *_connectors(settings), *_gpg(settings)]
     # Two settings may be wrong by one value: that of a third, which they fall back to.
     return [message for index, message in enumerate(found) if message not in found[:index]]
 
@@ -329,6 +336,11 @@ def _options(alias: str, options: Mapping[str, Any]) -> Iterator[CheckMessage]:
             f"`DBBACKUP_CONNECTORS[{alias!r}]` has the option `{option}`, and `{path}` has not",
             f"did you mean `{nearest}`?" if nearest else f"it has: {', '.join(sorted(attributes))}",
         )
+
+
+def _gpg(settings: Settings) -> Iterator[CheckMessage]:
+    if settings.gpg_recipient and not shutil.which("gpg"):
+        yield W019
 
 
 def _option_attributes(connector_class: type) -> set[str]:

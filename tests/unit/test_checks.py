@@ -134,6 +134,12 @@ def test_both_packages_at_once_are_found(tmp_path: Path, monkeypatch: pytest.Mon
     assert found() == [checks.W011]
 
 
+def test_a_recipient_without_gpg_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert found(DBBACKUP_GPG_RECIPIENT="ops@example.org") == [checks.W019]
+    assert found() == []
+
+
 @pytest.mark.parametrize("setting", ["MEDIA_ROOT", "STATIC_ROOT"])
 def test_a_public_storage_is_found_whether_it_is_allowed_or_not(tmp_path: Path, setting: str) -> None:
     public = {setting: str(tmp_path)}

@@ -113,11 +113,12 @@ impl<'a> Piped<'a> {
 
     /// Hears how the child ended.
     fn end(&mut self) -> Result<()> {
-        self.stdin = None;
+        // Still open: it ended before it was sent everything.
+        let took_all = self.took_all && self.stdin.take().is_none();
         let (status, lines) = self.running.end()?;
         self.running.run.cancel.check()?;
         let failed = self.running.failed(status);
-        let ended = Ended { status, lines, failed, took_all: self.took_all };
+        let ended = Ended { status, lines, failed, took_all };
         let verdict = self.verdict.take();
         verdict.map_or_else(
             || Err(Error::new(ErrorKind::Bug, "a stream was read on after it failed")),
