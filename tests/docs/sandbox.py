@@ -93,6 +93,8 @@ class Sandbox:
                     "HOME": str(self.folder / "home"),
                     "LANG": "C.UTF-8",
                     "PATH": "/usr/bin:/bin" if command.is_from_cron else path,
+                    # A module that a page changes twice within a second would be the old one.
+                    "PYTHONDONTWRITEBYTECODE": "1",
                     "PYTHONPATH": str(ROOT / "python"),
                     "PYTHONUNBUFFERED": "1",
                     "PYTHONWARNINGS": "error",
