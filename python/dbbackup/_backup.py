@@ -140,6 +140,7 @@ def run_backup(
             recipients=request.recipients,
             metadata=metadata,
             name=name,
+            named=request.to.name is not None,
             replace=request.to.replace,
             progress=progress,
         )

@@ -329,6 +329,7 @@ def backup(
     recipients: Recipients | None = None,
     facts: Callable[[], Mapping[str, Any]] | None = None,
     name: str | None = None,
+    named: bool = False,
     replace: bool = False,
     progress: Progress | None = None,
 ) -> Receipt:
@@ -338,7 +339,8 @@ def backup(
     ``notes``, ``skipped``, ``source``, as in a manifest, each of them optional.
 
     Without `name` the name is generated; one that is taken waits for the next second. A given `name` is used
-    as it is: one that exists raises ``BackupExistsError`` before the first byte is read, unless `replace`.
+    as it is: one that exists raises ``BackupExistsError`` before the first byte is read, unless `replace`. `named`
+    says that the user gave it, who may look for it: :func:`prune` leaves such a backup alone.
     `metadata` becomes the top level of the manifest (``engine``, ``connector``, the user's keys). `source_id` tells
     the source from another project's of the same alias and name.
     """
@@ -389,6 +391,7 @@ def media_backup(
     never: Sequence[str] = ...,
     readers: int = ...,
     name: str | None = None,
+    named: bool = False,
     replace: bool = False,
     progress: Progress | None = None,
 ) -> Receipt:

@@ -190,6 +190,7 @@ def run_media_backup(
             never=request.never,
             readers=request.readers,
             name=name,
+            named=request.to.name is not None,
             replace=request.to.replace,
             progress=progress,
         )
@@ -323,6 +324,7 @@ def _backup_storage(
         recipients=request.recipients,
         metadata={},
         name=name,
+        named=request.to.name is not None,
         replace=request.to.replace,
         progress=progress,
     )

@@ -117,7 +117,6 @@ def test_settings_of_an_example_for_later_are_read(example: Example, tmp_path: P
     assert warnings_of(with_example(example, tmp_path)) == [*example.warns, *missing]
 
 
-@pytest.mark.xfail(reason="there is no encryption yet: remove this mark when `-e` works", strict=True)
 @pytest.mark.parametrize("example", ENCRYPTED, ids=name_of)
 def test_an_encrypted_example_does_the_same_here(example: Example, tmp_path: Path, key_ring: Path) -> None:
     project = with_example(example, tmp_path)

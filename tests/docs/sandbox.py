@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.docs.pages import ROOT, Command, File
@@ -64,7 +65,16 @@ class Sandbox:
         self._program(folder / "bin" / "dbbackup", "-m dbbackup ")
         self._program(self.project / "venv" / "bin" / "python")
         self._program(self.project / "venv" / "bin" / "dbbackup", "-m dbbackup ")
+        # The agent's socket lies in it, whose path may have 107 bytes.
+        self._keys = tempfile.mkdtemp(prefix="gpg", dir="/tmp")
         self.write(File(line=0, path="settings.py", text=SETTINGS))
+
+    def close(self) -> None:
+        """End the agent that keeps keys, where one was started."""
+        if any(Path(self._keys).iterdir()):
+            env = {**os.environ, "GNUPGHOME": self._keys}
+            subprocess.run(["gpgconf", "--kill", "all"], env=env, check=True, capture_output=True)
+        shutil.rmtree(self._keys)
 
     def write(self, file: File) -> None:
         """Write a file of a page; ``# ...`` in its settings stands for what is there."""
@@ -90,6 +100,7 @@ class Sandbox:
                 ["bash", "-c", f"(exit {self._status})\n{self._named(self._here(command.text))}"],
                 cwd=self.folder if command.is_from_cron else self.project,
                 env={
+                    "GNUPGHOME": self._keys,
                     "HOME": str(self.folder / "home"),
                     "LANG": "C.UTF-8",
                     "PATH": "/usr/bin:/bin" if command.is_from_cron else path,

@@ -1,6 +1,8 @@
 """What the documentation shows is what happens: every command of every page is run, every file is used."""
 
 import re
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ NOT_RUN = {
     "docs/benchmarks.md": 1,
     "docs/coming-from-django-dbbackup.md": 2,
     "docs/guides/command-line.md": 2,
+    "docs/guides/encryption.md": 2,
     "docs/guides/installation.md": 3,
     "docs/guides/scheduling.md": 7,
     "docs/guides/storages.md": 1,
@@ -25,6 +28,12 @@ NOT_RUN = {
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_of_the_example(tmp_path_factory.mktemp("example"))
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, shop: Path) -> Iterator[Sandbox]:
+    with closing(Sandbox(tmp_path, shop)) as sandbox:
+        yield sandbox
 
 
 def check(page: Page, command: Command, sandbox: Sandbox) -> None:
@@ -49,8 +58,8 @@ def check_files(page: Page, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_shows_what_happens(name: str, shop: Path, tmp_path: Path) -> None:
-    page, sandbox = read_page(name), Sandbox(tmp_path, shop)
+def test_a_page_shows_what_happens(name: str, sandbox: Sandbox) -> None:
+    page = read_page(name)
     for step in page.steps:
         if isinstance(step, File):
             sandbox.write(step)
@@ -81,12 +90,13 @@ EXAMPLES = examples_in("docs/reference/command-line.md")
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_the_examples_in_the_help_work(example: str, shop: Path, tmp_path: Path) -> None:
-    sandbox = Sandbox(tmp_path, shop)
+def test_the_examples_in_the_help_work(example: str, sandbox: Sandbox) -> None:
     page = Page(name="help")
     before = BEFORE_EXAMPLES
     if " media " in example:
         before += "rm -r backups && dbbackup media backup media --to backups --server web --quiet\n"
+    if "--encrypt" in example:
+        before += "gpg --batch -q --passphrase '' --quick-generate-key ops@example.org future-default default never\n"
     for text in [*before.splitlines(), example]:
         check(page, Command(line=0, text=text), sandbox)
 

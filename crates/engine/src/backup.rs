@@ -48,7 +48,12 @@ pub enum BackupName<'a> {
         /// The connector's extension.
         extension: &'a str,
     },
-    /// This one.
+    /// By the project's own function; one that is taken is an error, and the function is asked again.
+    Computed {
+        /// The name in the store.
+        name: String,
+    },
+    /// By the user, who may want to keep it: it goes only by hand.
     Given {
         /// The name in the store.
         name: String,
@@ -117,12 +122,8 @@ impl Backup<'_> {
     /// second.
     fn claim<'s>(&self, store: &'s dyn Store, run: &Run) -> Result<(String, Record, Box<dyn Slot + 's>)> {
         let (naming, extension) = match &self.name {
-            BackupName::Given { name, existing } => {
-                require_listable(name)?;
-                let record = self.unfinished(Timestamp::now());
-                let slot = store.claim(name, *existing, &self.manifest(&record)?)?;
-                return Ok((name.clone(), record, slot));
-            }
+            BackupName::Given { name, existing } => return self.claim_name(name, *existing, store),
+            BackupName::Computed { name } => return self.claim_name(name, Existing::Refuse, store),
             BackupName::Generated { naming, extension } => (naming, extension),
         };
         for _ in 0..NAME_TRIES {
@@ -145,6 +146,18 @@ impl Backup<'_> {
         Err(Error::new(ErrorKind::AlreadyExists, "cannot find a free name: every name of the last seconds is taken")
             .at(Stage::Store)
             .hint("put %H%M%S into the date format, and {datetime} into the template"))
+    }
+
+    fn claim_name<'s>(
+        &self,
+        name: &str,
+        existing: Existing,
+        store: &'s dyn Store,
+    ) -> Result<(String, Record, Box<dyn Slot + 's>)> {
+        require_listable(name)?;
+        let record = self.unfinished(Timestamp::now());
+        let slot = store.claim(name, existing, &self.manifest(&record)?)?;
+        Ok((name.to_owned(), record, slot))
     }
 
     /// Returns what a manifest says, which nobody encrypts: of an encrypted backup, nothing of what is in it.
@@ -171,6 +184,7 @@ impl Backup<'_> {
             servername: self.servername.clone(),
             created_at,
             reason: self.reason,
+            named: matches!(self.name, BackupName::Given { .. }),
             compression: self.compression,
             encryption: self.recipients.encryption(),
             stored_bytes: 0,

@@ -281,6 +281,11 @@ impl Backup {
         self.servername.as_deref().is_some_and(|server| Naming::same_server(server, servername))
     }
 
+    /// Whether the user gave it its name.
+    pub fn is_named(&self) -> bool {
+        self.manifest.dbbackup.as_ref().is_some_and(|record| record.named)
+    }
+
     fn source_id(&self) -> Option<&str> {
         self.manifest.dbbackup.as_ref()?.source_id.as_deref()
     }

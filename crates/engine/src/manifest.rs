@@ -46,6 +46,9 @@ pub struct Record {
     /// Why it was made.
     #[serde(default)]
     pub reason: Reason,
+    /// Whether the user gave the payload its name: retention leaves such backups alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub named: bool,
     /// How the payload is compressed.
     pub compression: Compression,
     /// How the payload is encrypted.
@@ -56,7 +59,7 @@ pub struct Record {
     pub stored_sha256: String,
     /// Size of the dump.
     pub plain_bytes: u64,
-    /// SHA-256 of the database's absolute path (or host, port and name), where the command line made it.
+    /// What tells the source from another project's of the same alias and name; see [`source_id`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_id: Option<String>,
     /// Versions and settings of what was backed up.

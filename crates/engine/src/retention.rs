@@ -53,6 +53,8 @@ pub enum Verdict {
     },
     /// Stays: the keep filter wants it.
     Wanted,
+    /// Stays, and does not count: the user gave it a name, and may look for it by that.
+    Named,
     /// Stays: nobody knows when it was made, so nobody knows whether it is old.
     Undated,
     /// Stays: by its date it was not made yet; a clock was wrong, and it must not push out what is newer.
@@ -74,6 +76,7 @@ impl fmt::Display for Verdict {
             Self::Newest => f.write_str("the newest is always kept"),
             Self::Recent { place, last } => write!(f, "number {place} of the newest {last}"),
             Self::Wanted => f.write_str("the keep filter wants it"),
+            Self::Named => f.write_str("its name was given: it goes by hand only"),
             Self::Undated => f.write_str("its date is not known"),
             Self::Future => f.write_str("its date is in the future: a clock was wrong"),
             Self::Safety => write!(f, "one of the newest {SAFETY_KEPT} made before a restore"),
@@ -95,7 +98,8 @@ pub struct Plan {
 /// Decides over the backups of exactly `scope` that `servername` made of exactly its source.
 ///
 /// The order of `backups` does not matter. A backup for whose name `keep` is true stays, and counts among
-/// the newest as any other. Backups without a date, or with one more than a day after `now`, stay and do not count.
+/// the newest as any other. Backups that the user named, without a date, or with one more than a day after `now`,
+/// stay and do not count.
 pub fn plan(
     backups: &[Backup],
     scope: &Scope,
@@ -111,6 +115,9 @@ pub fn plan(
     let last = policy.last.max(1);
     let (mut place, mut safety) = (0, 0);
     let mut decide = |backup: &Backup| {
+        if backup.is_named() {
+            return Verdict::Named;
+        }
         match backup.created_at {
             None => return Verdict::Undated,
             Some(created_at) if created_at > now + CLOCK_ERROR => return Verdict::Future,
@@ -197,16 +204,27 @@ mod tests {
     }
 
     #[test]
+    fn a_backup_that_the_user_named_stays_and_does_not_count() {
+        let mut before = backup("app", "a", 3);
+        let mut record: crate::manifest::Record = serde_json::from_str(RECORD).unwrap();
+        record.named = true;
+        before.manifest.dbbackup = Some(record);
+        let backups = [backup("app", "a", 1), backup("app", "a", 2), before];
+        let plan = plan(&backups, &scope("app"), "a", Policy::keep_last(1), now(), |_| false);
+        assert_eq!(deleted(&plan), ["app-a-1"]);
+        assert_eq!(plan.decisions[0].verdict, Verdict::Named);
+    }
+
+    const RECORD: &str = r#"{"format":1,"state":"whole","kind":"database","alias":"app","database":"db","servername":"a",
+        "created_at":"2026-01-01T00:00:00Z","compression":"none","encryption":"none","stored_bytes":1,
+        "stored_sha256":"","plain_bytes":1,"generator":"g"}"#;
+
+    #[test]
     fn another_projects_backups_of_the_same_names_are_left_alone() {
         let of_source = |source: &str, second| {
             let mut backup = backup("app", "a", second);
-            let record = format!(
-                r#"{{"dbbackup":{{"format":1,"state":"whole","kind":"database","alias":"app","database":"db",
-                "servername":"a","created_at":"2026-01-01T00:00:00Z","reason":"asked","compression":"none",
-                "encryption":"none","stored_bytes":1,"stored_sha256":"","plain_bytes":1,"source_id":"{source}",
-                "generator":"g"}}}}"#
-            );
-            backup.manifest = Manifest::parse("app", record.as_bytes()).unwrap();
+            let record: crate::manifest::Record = serde_json::from_str(RECORD).unwrap();
+            backup.manifest.dbbackup = Some(crate::manifest::Record { source_id: Some(source.to_owned()), ..record });
             backup
         };
         let backups = [of_source("mine", 1), of_source("mine", 2), of_source("theirs", 0), of_source("theirs", 3)];

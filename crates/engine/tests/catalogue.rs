@@ -32,6 +32,7 @@ fn record(alias: &str, database: &str, server: &str, second: i64) -> Record {
         servername: server.to_owned(),
         created_at: Timestamp::from_second(second).unwrap(),
         reason: Reason::Asked,
+        named: false,
         compression: Compression::None,
         encryption: Encryption::None,
         stored_bytes: 1,

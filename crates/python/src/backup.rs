@@ -13,7 +13,7 @@ use crate::types::{Naming, Receipt};
 #[pyfunction]
 #[pyo3(signature = (
     store, *, source, naming, alias, database, servername, source_id, extension, compression, metadata,
-    kind = "database", reason = "asked", recipients = None, facts = None, name = None, replace = false,
+    kind = "database", reason = "asked", recipients = None, facts = None, name = None, named = false, replace = false,
     progress = None,
 ))]
 #[allow(clippy::too_many_arguments)] // keyword-only in Python
@@ -34,13 +34,14 @@ pub(crate) fn backup(
     recipients: Option<&Recipients>,
     facts: Option<Py<PyAny>>,
     name: Option<String>,
+    named: bool,
     replace: bool,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Receipt> {
     let request = dbbackup::Backup {
         kind: kind_of(kind)?,
         reason: reason_of(reason)?,
-        name: backup_name(name, replace, naming, extension),
+        name: backup_name(name, named, replace, naming, extension),
         alias,
         database,
         servername,

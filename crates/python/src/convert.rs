@@ -39,16 +39,18 @@ pub(crate) fn from_json<T: serde::de::DeserializeOwned>(value: &Bound<'_, PyAny>
     serde_json::from_str(&text).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-/// Says how a backup gets its name: it is given one, or one is generated.
+/// Says how a backup gets its name: the user or the project gives it one, or one is generated.
 pub(crate) fn backup_name<'a>(
     name: Option<String>,
+    named: bool,
     replace: bool,
     naming: &'a Naming,
     extension: &'a str,
 ) -> BackupName<'a> {
     let existing = if replace { Existing::Replace } else { Existing::Refuse };
     match name {
-        Some(name) => BackupName::Given { name, existing },
+        Some(name) if named => BackupName::Given { name, existing },
+        Some(name) => BackupName::Computed { name },
         None => BackupName::Generated { naming: &naming.0, extension },
     }
 }

@@ -19,8 +19,8 @@ use crate::types::{MEDIA, Naming, Receipt, Report};
 #[pyfunction]
 #[pyo3(signature = (
     store, *, folder, naming, servername, compression, metadata,
-    recipients = None, exclude = vec![], never = vec![], readers = NonZero::<usize>::MIN, name = None, replace = false,
-    progress = None,
+    recipients = None, exclude = vec![], never = vec![], readers = NonZero::<usize>::MIN, name = None, named = false,
+    replace = false, progress = None,
 ))]
 #[allow(clippy::too_many_arguments)] // keyword-only in Python
 pub(crate) fn media_backup(
@@ -36,13 +36,14 @@ pub(crate) fn media_backup(
     never: Vec<PathBuf>,
     readers: NonZero<usize>,
     name: Option<String>,
+    named: bool,
     replace: bool,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Receipt> {
     let request = dbbackup::Backup {
         kind: Kind::Media,
         reason: dbbackup::manifest::Reason::Asked,
-        name: backup_name(name, replace, naming, MEDIA_EXTENSION),
+        name: backup_name(name, named, replace, naming, MEDIA_EXTENSION),
         alias: MEDIA.to_owned(),
         database: MEDIA.to_owned(),
         servername,
