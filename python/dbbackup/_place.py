@@ -214,7 +214,8 @@ def configured_storage(alias: str) -> Any:
         return storages[alias]
     except Exception as error:
         message = f"cannot use the setting `STORAGES[{alias!r}]`: {error}"
-        raise ConfigurationError(message, subject=alias) from error
+        hint = "correct its BACKEND and OPTIONS, or install what its class needs"
+        raise ConfigurationError(message, subject=alias, hint=hint) from error
 
 
 def _refuse_public(storage: Any, settings: Settings) -> None:

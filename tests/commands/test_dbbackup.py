@@ -624,3 +624,19 @@ def test_restored_rows_are_those_of_the_day(call: Call, database: Path) -> None:
     for expected, day in zip(days, ("monday", "tuesday"), strict=True):
         call("dbrestore", "-d", "default", "-i", f"{day}.sqlite3", interactive=False)
         assert rows(database) == expected
+
+
+def test_a_missing_driver_is_named(project: Project) -> None:
+    project.configure('DATABASES["pg"] = {"ENGINE": "django.db.backends.postgresql", "NAME": "shop"}')
+    project.configure('DBBACKUP_CONNECTORS = {"pg": {"CONNECTOR": "dbbackup.db.django.DjangoConnector"}}')
+    run = project.manage("dbbackup", "-d", "pg")
+    if run.code == 1:
+        pytest.skip("the driver of PostgreSQL is installed")
+    assert run.code == 2, run
+    assert "cannot use the database `pg`: Error loading psycopg" in run.err
+    assert "install the driver" in run.err
+
+
+def test_schemas_of_an_engine_without_any_are_said_to_do_nothing(call: Call, database: Path) -> None:
+    fill(database, ["a"])
+    assert "-n/--schema does nothing here: `SqliteBackupConnector`" in call("dbbackup", "-n", "public")

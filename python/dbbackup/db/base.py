@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils.module_loading import import_string
 
@@ -63,7 +64,7 @@ class BaseDBConnector:
 
     def __init__(self, database_name: str | None = None, **options: Any) -> None:
         self.database_name = database_name or DEFAULT_DB_ALIAS
-        self.connection: Any = connections[self.database_name]
+        self.connection: Any = _connection(self.database_name)
         for option, value in options.items():
             setattr(self, option.lower(), value)
         # A change of one connector must reach neither another one nor the project's settings.
@@ -235,7 +236,8 @@ def connector_path_of(alias: str) -> str:
     for key, value in settings.connectors.get(alias, {}).items():
         if key.upper() == "CONNECTOR":
             return str(value)
-    engine = str(connections[alias].settings_dict["ENGINE"])
+    # Not by the connection: that needs the driver.
+    engine = str(connections.settings[alias]["ENGINE"])
     return settings.connector_mapping.get(engine, CONNECTOR_MAPPING.get(engine, DEFAULT_CONNECTOR))
 
 
@@ -244,6 +246,15 @@ def same_format(engine: str, other_engine: str) -> bool:
     return engine == other_engine or (
         engine in CONNECTOR_MAPPING and CONNECTOR_MAPPING[engine] == CONNECTOR_MAPPING.get(other_engine)
     )
+
+
+def _connection(alias: str) -> Any:
+    try:
+        return connections[alias]
+    except ImproperlyConfigured as error:
+        message = f"cannot use the database `{alias}`: {error}"
+        hint = f"correct `DATABASES[{alias!r}]`, or install the driver that its engine needs"
+        raise ConfigurationError(message, subject=alias, hint=hint) from error
 
 
 def _import_connector(path: str) -> type[BaseDBConnector]:

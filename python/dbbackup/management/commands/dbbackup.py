@@ -107,6 +107,9 @@ class Command(DbbackupCommand):
         verbosity: int,
     ) -> str:
         connector = request.connector(alias)
+        if request.schemas and not hasattr(connector, "schemas") and verbosity >= 1:
+            name = type(connector).__name__
+            self.say(f"{alias}: -n/--schema does nothing here: `{name}` backs up all or nothing")
         database = connector.settings
         self.announce(pre_backup, database=database, connector=connector, servername=servername)
         with self.progress_bar(alias, verbosity) as progress:

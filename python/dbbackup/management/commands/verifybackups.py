@@ -65,7 +65,7 @@ class Command(DbbackupCommand):
                     error = CorruptBackupError(why, subject=name)
                     code = error.exit_code
                     self.report(error, f"`{name}`")
-                    self.stderr.write(f"{name}: {why}")
+                    self.stderr.write(_about(name, why))
                 if not names and not faulty:
                     message = "there is no backup to verify"
                     raise BackupNotFoundError(message, hint="`listbackups` shows what there is")
@@ -80,7 +80,7 @@ class Command(DbbackupCommand):
                         raise
                     code = code or error.exit_code
                     self.report(error, f"`{name}`")
-                    self.stderr.write(f"{name}: {error.for_terminal()}")
+                    self.stderr.write(_about(name, error.for_terminal()))
                 else:
                     self._tell(report, verbosity)
                     if report.sealed:
@@ -98,6 +98,11 @@ class Command(DbbackupCommand):
         self.say(f"{report.name}: whole ({files}{size} in {duration}), proven by {report.proof}")
         for note in report.notes:
             self.say(f"  note: {note}")
+
+
+def _about(name: str, text: str) -> str:
+    """Return a text that names the backup."""
+    return text if name in text else f"{name}: {text}"
 
 
 def _ask_for_passphrase(place: Place, name: str, passphrase: str | None) -> str | None:
