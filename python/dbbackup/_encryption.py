@@ -29,16 +29,19 @@ def recipients(settings: Settings) -> _engine.Recipients:
     """Return whom ``-e`` encrypts for.
 
     Raises:
-        ConfigurationError: ``DBBACKUP_GPG_RECIPIENT`` names nobody.
+        ConfigurationError: ``DBBACKUP_GPG_RECIPIENT`` names nobody, or one of its names is empty.
 
     """
-    if not settings.gpg_recipient:
-        message = "cannot encrypt: `DBBACKUP_GPG_RECIPIENT` names nobody"
+    names = settings.gpg_recipient
+    meant = [name for name in names if name.strip()]
+    if not meant or len(meant) < len(names):
+        what = "has an empty name" if meant else "names nobody"
+        message = f"cannot encrypt: `DBBACKUP_GPG_RECIPIENT` {what}"
         hint = (
             "set it to the fingerprint of an OpenPGP key, or to a list of them; `gpg --list-keys` shows them"
         )
         raise ConfigurationError(message, subject="DBBACKUP_GPG_RECIPIENT", hint=hint)
-    return _engine.Recipients(settings.gpg_recipient, always_trust=settings.gpg_always_trust)
+    return _engine.Recipients(names, always_trust=settings.gpg_always_trust)
 
 
 def given_passphrase(passphrase: str | None, file: str | None) -> str | None:
@@ -60,7 +63,7 @@ def given_passphrase(passphrase: str | None, file: str | None) -> str | None:
         )
         raise ConfigurationError(message, subject=file) from None
     # An editor ends the last line.
-    return text.removesuffix("\n").removesuffix("\r")
+    return text.removesuffix("\n").removesuffix("\r") or None
 
 
 def unlocking(
@@ -78,6 +81,7 @@ def unlocking(
         WrongKeyError: The backup cannot be decrypted.
 
     """
+    passphrase = passphrase or None
     is_asked = may_ask and not passphrase and sys.stdin is not None and sys.stdin.isatty()
     attempts = _ATTEMPTS if is_asked else 0
     while True:
@@ -88,4 +92,7 @@ def unlocking(
                 raise
         wrong = "That is not it. " if passphrase else ""
         attempts -= 1
-        passphrase = getpass(f"{wrong}Passphrase for `{name}`: ") or None
+        try:
+            passphrase = getpass(f"{wrong}Passphrase for `{name}`: ") or None
+        except EOFError:  # Ctrl-D: nobody knows it
+            passphrase, attempts = None, 0

@@ -246,7 +246,8 @@ def plan_media_restore(
     if folder and backups and os.path.realpath(folder) == os.path.realpath(backups):
         message = f"cannot restore `{chosen.label}` into the folder that it lies in itself"
         raise RefusedError(message, subject=chosen.label, hint="move it to another folder first")
-    if chosen.backup.encryption != "none":
+    # Without a manifest of ours only the content tells.
+    if chosen.backup.encryption != "none" or not chosen.backup.is_ours:
         _, chosen = unlock(chosen, passphrase, may_ask=may_ask)
     return MediaRestorePlan(
         folder=folder,
