@@ -9,9 +9,12 @@ from django.core.management import call_command
 from django.db import connections
 from pytest_django import DjangoDbBlocker, Settings
 
+from tests.gnupg import Keyring, Keys, usual_keys
 from tests.project import Project
 
 Call = Callable[..., str]
+NewKeyring = Callable[[], Keyring]
+UseKeyring = Callable[[Keyring], None]
 
 
 @pytest.fixture
@@ -68,3 +71,45 @@ def call(database: Path, store: Path, settings: Settings) -> Call:
         return out.getvalue()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def keys() -> Iterator[Keys]:
+    """The key ring that tests share, and do not change."""
+    keys = usual_keys()
+    yield keys
+    keys.ring.close()
+
+
+@pytest.fixture
+def new_keyring() -> Iterator[NewKeyring]:
+    """Make an empty key ring, which ends with the test."""
+    made: list[Keyring] = []
+
+    def make() -> Keyring:
+        made.append(Keyring())
+        return made[-1]
+
+    yield make
+    for keyring in made:
+        keyring.close()
+
+
+@pytest.fixture
+def use_keyring(monkeypatch: pytest.MonkeyPatch) -> UseKeyring:
+    """Make a key ring that of this process and of those that it starts; nothing else there opens a backup."""
+    for variable in ("DBBACKUP_PASSPHRASE", "GPG_TTY", "DISPLAY"):
+        monkeypatch.delenv(variable, raising=False)
+
+    def use(keyring: Keyring) -> None:
+        monkeypatch.setenv("GNUPGHOME", str(keyring.home))
+
+    return use
+
+
+@pytest.fixture
+def gnupg(keys: Keys, use_keyring: UseKeyring, settings: Settings) -> Keys:
+    """The shared key ring, in use; ``-e`` encrypts for Ada."""
+    use_keyring(keys.ring)
+    settings.DBBACKUP_GPG_RECIPIENT = keys.ada
+    return keys
