@@ -121,7 +121,12 @@ def plan_restore(
         alias=alias,
         connector=connector,
         chosen=chosen,
-        differences=(*chosen.surprises, *_differences(chosen.backup, usual), *surprises),
+        differences=(
+            *chosen.surprises,
+            *_differences(chosen.backup, usual),
+            *surprises,
+            *_saved_in_plain(chosen.backup, connector, settings),
+        ),
         time_zone=settings.time_zone,
     )
 
@@ -251,6 +256,13 @@ def _differences(backup: _engine.Backup, connector: BaseDBConnector) -> list[str
     if excluded:
         sentences.append(f"it was made without {', '.join(f'`{table}`' for table in excluded)}")
     return sentences
+
+
+def _saved_in_plain(backup: _engine.Backup, connector: BaseDBConnector, settings: Settings) -> Sequence[str]:
+    is_saved = not connector.restores_by_itself
+    if backup.encryption == "none" or settings.gpg_recipient or not is_saved:
+        return ()
+    return ("what is there is saved without encryption before: `DBBACKUP_GPG_RECIPIENT` names nobody",)
 
 
 def _rows(manifest: dict[str, Any]) -> list[str]:

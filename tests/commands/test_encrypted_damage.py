@@ -164,17 +164,13 @@ def test_a_damaged_file_without_a_manifest_changes_nothing(call: Call, gnupg: Ke
     assert unexpected(outcomes(call, world, damages, manifest=False)) == {}
 
 
-unproven = pytest.mark.xfail(strict=True, reason="what does not begin like a message counts as plain")
-
-
-@with_each([*CONNECTORS, *OTHERS, *(pytest.param(connector, marks=unproven) for connector in OWN_CONNECTORS)])
+@with_each([*CONNECTORS, *OTHERS, *OWN_CONNECTORS])
 def test_a_file_that_is_no_message_any_more_changes_nothing(call: Call, gnupg: Keys, world: World) -> None:
     """Its name still says that it is one. Connectors of one's own take anything."""
     seen = outcomes(call, world, NO_MESSAGE, manifest=False)
     assert seen == dict.fromkeys(NO_MESSAGE, 6)
 
 
-@pytest.mark.xfail(strict=True, reason="GnuPG stumbles in many ways, and at times ends well after nothing")
 def test_damage_to_the_first_packet_has_the_status_of_a_damaged_backup(
     call: Call, database: Path, gnupg: Keys
 ) -> None:

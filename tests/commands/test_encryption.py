@@ -306,10 +306,7 @@ def test_rsa_keys_and_names_beyond_ascii_are_found_whatever_the_locale(
     "group",
     [
         "ops",
-        pytest.param(
-            "example.org",
-            marks=pytest.mark.xfail(strict=True, reason="part of a user id goes before a group's name"),
-        ),
+        "example.org",
     ],
 )
 def test_a_group_of_gnupgs_configuration_means_all_of_its_members(

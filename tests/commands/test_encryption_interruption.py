@@ -138,10 +138,7 @@ def test_a_signal_while_it_decrypts_media_leaves_each_file_as_it_was(shop: Proje
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(
-            ("dbbackup", "-e"),
-            marks=pytest.mark.xfail(strict=False, reason="the end of GnuPG is noticed before the signal"),
-        ),
+        ("dbbackup", "-e"),
         ("dbrestore", "--noinput"),
     ],
     ids=["backup", "restore"],

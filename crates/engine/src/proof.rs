@@ -120,6 +120,18 @@ pub(crate) fn sqlite_bytes(head: &[u8]) -> Option<u64> {
     Some(page_bytes * u64::from(pages))
 }
 
+/// Whether the first bytes of a dump are those of a format that is known, or text.
+pub(crate) fn is_recognised(head: &[u8]) -> bool {
+    let is_text = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        // The last character may be cut.
+        Err(error) => error.error_len().is_none(),
+    };
+    let is_control = |&byte: &u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let is_dump = head.starts_with(SQLITE_MAGIC) || head.starts_with(b"PGDMP") || is_tar(head);
+    is_dump || is_text && !head.iter().any(is_control)
+}
+
 fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
@@ -138,6 +150,17 @@ mod tests {
         let mut prover = Prover::default();
         bytes.chunks(700).for_each(|part| prover.watch(part));
         prover.prove()
+    }
+
+    #[test]
+    fn formats_and_text_are_recognised_and_scrambled_bytes_are_not() {
+        for head in [&SQLITE_MAGIC[..], b"PGDMP\x01", b"CREATE TABLE a", "-- é".as_bytes(), &"é".as_bytes()[..1], b""]
+        {
+            assert!(is_recognised(head), "{head:?}");
+        }
+        for head in [&b"\x1f\x8a\x08\0"[..], b"\x85\x01\x0c\x13", b"\0\0"] {
+            assert!(!is_recognised(head), "{head:?}");
+        }
     }
 
     #[test]

@@ -4,12 +4,13 @@ use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 use crate::catalogue::unfinished;
-use crate::compress;
-use crate::count::{Counted, Tally, Watched, drain, fill};
-use crate::encrypt;
+use crate::compress::{self, Compression};
+use crate::count::{Counted, Tally, Watched, drain, fill, peek};
+use crate::encrypt::{self, Encryption};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::manifest::{Manifest, Record, Skipped, State};
-use crate::proof::{HEAD_BYTES, Proof, prove};
+use crate::name::split_endings;
+use crate::proof::{self, HEAD_BYTES, Proof, prove};
 use crate::run::{Phase, Run};
 use crate::source::media::{MediaChanges, MediaContent};
 use crate::source::{LoadFacts, Target};
@@ -193,9 +194,24 @@ impl<'a> Stored<'a> {
     fn open<'r>(&self, sealed: impl Read + Send + 'r, run: &Run) -> Result<Box<dyn Read + Send + 'r>> {
         let (encryption, compression) =
             self.record.as_ref().map(|record| (record.encryption, record.compression)).unzip();
-        let (_, small) = encrypt::open(sealed, encryption, run)?;
-        let (_, archive) = compress::decode(small, compression)?;
-        Ok(archive)
+        let (_, promised_compression, promised_encryption) = split_endings(self.name);
+        let (found, small) = encrypt::open(sealed, encryption, run)?;
+        if encryption.is_none() && promised_encryption != Encryption::None && found != promised_encryption {
+            return Err(self.not_what_it_says());
+        }
+        let (found, archive) = compress::decode(small, compression)?;
+        if compression.is_some() || promised_compression == Compression::None || found == promised_compression {
+            return Ok(archive);
+        }
+        // Somebody may have unpacked it under its old name.
+        let (head, archive) = peek(archive)?;
+        if proof::is_recognised(&head) { Ok(Box::new(archive)) } else { Err(self.not_what_it_says()) }
+    }
+
+    fn not_what_it_says(&self) -> Error {
+        let name = self.name;
+        let message = format!("cannot use backup `{name}`: its first bytes are not what its name says, it is damaged");
+        Error::new(ErrorKind::Corrupt, message).at(Stage::Store).subject(name).hint("take another backup")
     }
 
     /// Whether `error` says that the backup can be opened elsewhere, and its manifest proves it without that.

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result, Stage};
 
 /// Returns what `--recipient` gets for `name`: the fingerprint of the one key that it means, by what
-/// `--list-keys --with-colons` says of it. A name that lists nothing stays: it may be a group of gpg.conf.
+/// `--list-keys --with-colons` says of it. A name that lists nothing stays: GnuPG says what is wrong with it.
 ///
 /// # Errors
 ///
@@ -32,6 +32,14 @@ pub(super) fn resolve(name: &str, listing: &str) -> Result<String> {
                 .hint("name the one that is meant by its fingerprint"))
         }
     }
+}
+
+/// Returns the names of groups in gpg.conf, in lower case, by what `--list-config group` says: `cfg:group:ops:A;B`.
+///
+/// GnuPG takes a group before any key of that name, and compares without case.
+pub(super) fn groups(listing: &str) -> Vec<String> {
+    let names = listing.lines().filter_map(|line| line.strip_prefix("cfg:group:")?.split(':').next());
+    names.map(|name| unescaped(name).to_lowercase()).collect()
 }
 
 /// Returns an error about one recipient.
@@ -161,8 +169,14 @@ mod tests {
     }
 
     #[test]
+    fn groups_are_read_without_case() {
+        assert_eq!(groups("cfg:group:Ops:AB;CD\ncfg:version:2.2.40\ncfg:group:a\\x3ab:EF\n"), ["ops", "a:b"]);
+        assert!(groups("").is_empty());
+    }
+
+    #[test]
     fn what_is_not_listed_is_left_to_gnupg() {
-        assert_eq!(resolve("group", "").unwrap(), "group");
+        assert_eq!(resolve("nobody", "").unwrap(), "nobody");
         assert_eq!(resolve("A2B18F1FCCF5E608!", OTHER).unwrap(), "A2B18F1FCCF5E608!");
     }
 

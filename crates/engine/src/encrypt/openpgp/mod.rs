@@ -26,9 +26,11 @@ pub(super) fn seal<'a>(
     let mut command = gpg(trust);
     // `-z 0`: what is worth it was compressed before. A gpg.conf may ask for armor, which is a third larger.
     command.args(["--no-armor", "-z", "0", "--encrypt"]);
+    let groups = keys::groups(&ask(&["--list-config", "group"], run)?);
     let mut recipients = Vec::new();
     for name in names {
-        let key = keys::resolve(name, &list(name, trust, run)?)?;
+        let listing = || ask(&[trust, &["--fixed-list-mode", "--list-keys", "--", name]].concat(), run);
+        let key = if groups.contains(&name.to_lowercase()) { name.clone() } else { keys::resolve(name, &listing()?)? };
         command.arg("--recipient").arg(&key);
         recipients.push((name.clone(), key));
     }
@@ -50,10 +52,10 @@ pub(super) fn open<'a>(sealed: Box<dyn Read + Send + 'a>, run: &Run) -> Result<P
     start(command, sealed, &first, run, move |ended| status::require_decrypted(ended, has_passphrase))
 }
 
-/// Returns what GnuPG lists for a name, as colon-separated records; nothing where it knows none.
-fn list(name: &str, trust: &[&str], run: &Run) -> Result<String> {
-    let mut command = gpg(trust);
-    command.args(["--with-colons", "--fixed-list-mode", "--list-keys", "--", name]);
+/// Returns what GnuPG answers, as colon-separated records; nothing where it knows nothing.
+fn ask(question: &[&str], run: &Run) -> Result<String> {
+    let mut command = gpg(&["--with-colons"]);
+    command.args(question);
     let mut listing = Vec::new();
     let mut piped = start(command, Box::new(io::empty()), &[], run, |_| Ok(()))?;
     piped
@@ -69,6 +71,8 @@ fn gpg(options: &[&str]) -> Command {
     // GnuPG 2.2 would look for a key that is not there on the network; arguments are UTF-8 whatever the locale.
     command.args(["--no-auto-key-locate", "--utf8-strings"]);
     command.args(options);
+    // An agent that it starts would keep the variable for as long as it lives.
+    command.env_remove("DBBACKUP_PASSPHRASE");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

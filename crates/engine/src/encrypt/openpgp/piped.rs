@@ -2,7 +2,9 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ChildStdin, ChildStdout, Command};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
@@ -111,11 +113,24 @@ impl<'a> Piped<'a> {
         Ok(())
     }
 
+    /// Gives a signal that ended the child the time to end us, too: Ctrl-C reaches every process of a terminal.
+    fn wait_to_be_stopped(&self) -> Result<()> {
+        let deadline = Instant::now() + SAME_SIGNAL;
+        while Instant::now() < deadline {
+            self.running.run.cancel.check()?;
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
     /// Hears how the child ended.
     fn end(&mut self) -> Result<()> {
         // Still open: it ended before it was sent everything.
         let took_all = self.took_all && self.stdin.take().is_none();
         let (status, lines) = self.running.end()?;
+        if status.signal().is_some() {
+            self.wait_to_be_stopped()?;
+        }
         self.running.run.cancel.check()?;
         let failed = self.running.failed(status);
         let ended = Ended { status, lines, failed, took_all };
@@ -151,5 +166,7 @@ impl Read for Piped<'_> {
 const PART_BYTES: usize = 256 * 1024;
 /// What a pipe holds: as much as Linux allows everybody.
 const PIPE_BYTES: usize = 1024 * 1024;
+/// How much later than the child we may notice a signal that was meant for both.
+const SAME_SIGNAL: Duration = Duration::from_millis(300);
 /// Lines of status that are kept.
 const MOST_LINES: usize = 1000;

@@ -29,7 +29,8 @@ pub(super) struct Ended {
 impl Status {
     /// Reads a line of standard error; `None` if it is text for people.
     pub(super) fn parse(line: &[u8]) -> Option<Self> {
-        let line = std::str::from_utf8(line.strip_prefix(b"[GNUPG:] ")?).ok()?;
+        // The name of a file in it may have any bytes.
+        let line = String::from_utf8_lossy(line.strip_prefix(b"[GNUPG:] ")?);
         let mut words = line.split_whitespace().map(str::to_owned);
         Some(Self { keyword: words.next()?, arguments: words.collect() })
     }
@@ -143,10 +144,10 @@ pub(super) fn require_decrypted(ended: &Ended, has_passphrase: bool) -> Result<(
     if ended.has("NO_SECKEY") && ended.decryption_errors().next().is_none() {
         return Err(no_secret_key(ended));
     }
-    // Of a message without its session key GnuPG may say nothing.
-    let has_begun = ended.has("ENC_TO") || ended.has("NEED_PASSPHRASE_SYM") || ended.has("DECRYPTION_INFO");
-    let found_nothing = !has_begun && ended.status.code() == Some(USUAL_FAILURE);
-    if ended.has("NODATA") || found_nothing || ended.has_error(DAMAGED) || ended.has_judged_itself() {
+    // Of a message without its session key, or without its data, GnuPG may say nothing, and even end with 0.
+    let says_nothing =
+        matches!(ended.status.code(), Some(0 | USUAL_FAILURE)) && ended.decryption_errors().next().is_none();
+    if ended.has("NODATA") || says_nothing || ended.has_error(DAMAGED) || ended.has_judged_itself() {
         return Err(ended.explained(ErrorKind::Corrupt, "cannot use the backup: it is damaged or cut short"));
     }
     Err(ended.explained(ErrorKind::Tool, "cannot decrypt the backup"))
@@ -211,6 +212,7 @@ mod tests {
     fn text_for_people_is_no_status() {
         assert_eq!(Status::parse(b"gpg: [GNUPG:] DECRYPTION_OKAY\n"), None);
         assert_eq!(Status::parse(b"[GNUPG:] \n"), None);
+        assert!(Status::parse(b"[GNUPG:] PLAINTEXT 62 0 \xff\n").is_some());
     }
 
     #[test]
@@ -261,6 +263,8 @@ mod tests {
             ("ENC_TO A 1 0\nERROR pkdecrypt_failed 33554450\nDECRYPTION_FAILED", false, ErrorKind::Corrupt, "damaged"),
             ("NEED_PASSPHRASE_SYM 9 3 2\nDECRYPTION_INFO 2 9 0\nBADMDC", true, ErrorKind::Corrupt, "damaged"),
             ("NODATA 3", false, ErrorKind::Corrupt, "damaged"),
+            // Seen: it ends behind its session key.
+            ("ENC_TO A1 18 0\nKEY_CONSIDERED B 0", false, ErrorKind::Corrupt, "damaged"),
             // Seen: its second packet has an unknown version.
             ("", false, ErrorKind::Corrupt, "damaged"),
             // Seen: no folder for the key ring.
