@@ -56,7 +56,7 @@ test-django6: $(ENGINE) ## run the Django app's tests on Django 6, where there i
 	} && PYTHONPATH="$(CURDIR)/python" $(DJANGO6)/bin/python -m pytest -m 'not slow' $(DJANGO6_TESTS)
 
 compare-predecessor: $(ENGINE) ## run the tests of what django-dbbackup does wrong with both, and write the table
-	$(PY) -m tests.defects.compare docs/reference/compared.md
+	$(PY) -m tests.defects.compare docs/coming-from-django-dbbackup.md
 
 fmt: $(VENV)/.dev ## format Rust and Python
 	cargo fmt --all

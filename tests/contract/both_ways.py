@@ -1,7 +1,6 @@
 """Both ways between django-dbbackup, really installed, and ours: one project that either may run."""
 
 import copy
-import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -144,22 +143,6 @@ for case in {cases!r}:
     except Exception as error:
         print("failed", case, error, sep="\\t")
 """
-
-
-def make_key(home: str, user: str, passphrase: str) -> None:
-    """Make an OpenPGP key that never expires."""
-    kind = ["future-default", "default", "never"]
-    _gpg(home, "--passphrase", passphrase, "--quick-gen-key", f"Backup <{user}>", *kind)
-
-
-def forget_passphrases(home: str) -> None:
-    """End the agent, which remembers them."""
-    subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True, capture_output=True)
-
-
-def _gpg(home: str, *arguments: str) -> None:
-    argv = ["gpg", "--homedir", home, "--batch", "--pinentry-mode", "loopback", *arguments]
-    subprocess.run(argv, check=True, capture_output=True)
 
 
 def back_up_each(project: Project, cases: list[str]) -> Mapping[str, str]:

@@ -1,14 +1,14 @@
 """The predecessor, for tests that run it beside ours, and the keys and databases that both are given."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
-from tests.contract.both_ways import FORMS, LOCKED, PASSPHRASE, RECIPIENT, Form, forget_passphrases, make_key
+from tests.contract.both_ways import FORMS, LOCKED, PASSPHRASE, RECIPIENT, Form
 from tests.contract.json_zoo import Zoo
+from tests.gnupg import Keyring
 from tests.predecessor import NotInstalledError, interpreter
 
 
@@ -34,17 +34,11 @@ def json_zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
 
 @pytest.fixture(scope="session")
 def gpg_home() -> Iterator[str]:
-    """A folder with the keys of ``both_ways.RECIPIENT`` and ``LOCKED``; its path is short, as gpg-agent needs it."""
-    if not shutil.which("gpg"):
-        reason = "cannot find gpg"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with tempfile.TemporaryDirectory(prefix="gpg-", dir="/tmp", ignore_cleanup_errors=True) as home:
-        make_key(home, RECIPIENT, "")
-        make_key(home, LOCKED, PASSPHRASE)
-        yield home
-        forget_passphrases(home)
+    """A key ring with the keys of ``both_ways.RECIPIENT`` and ``LOCKED``."""
+    with closing(Keyring()) as keyring:
+        keyring.key(f"Backup <{RECIPIENT}>")
+        keyring.key(f"Backup <{LOCKED}>", PASSPHRASE)
+        yield str(keyring.home)
 
 
 @pytest.fixture(params=FORMS)

@@ -1,12 +1,8 @@
 """What django-dbbackup's documentation shows works here, or is an error that says what to do."""
 
-import os
 import re
 import shlex
-import shutil
 import sqlite3
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.util import find_spec
@@ -15,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.predecessor_examples import ENCRYPTION, EXAMPLES, Example
+from tests.gnupg import Keyring
 from tests.project import Project, fill, rows, texts
 
 pytestmark = pytest.mark.timeout(120)
@@ -31,19 +28,10 @@ def is_there(module: str) -> bool:
 
 @pytest.fixture
 def key_ring() -> Iterator[Path]:
-    """A folder with a key without a passphrase, whose path is short enough for the agent's socket."""
-    program = shutil.which("gpg")
-    if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no `gpg`")
-        pytest.skip("there is no `gpg`")
-    folder = Path(tempfile.mkdtemp(prefix="gpg-"))
-    env = {**os.environ, "GNUPGHOME": str(folder)}
-    make = ["--batch", "--quiet", "--passphrase", "", "--quick-generate-key", KEY_OF]
-    subprocess.run([program, *make], env=env, check=True, capture_output=True)
-    yield folder
-    subprocess.run(["gpgconf", "--kill", "all"], env=env, check=False)
-    shutil.rmtree(folder)
+    """A key ring with a key without a passphrase."""
+    with closing(Keyring()) as keyring:
+        keyring.key(KEY_OF)
+        yield keyring.home
 
 
 def with_example(example: Example, folder: Path) -> Project:

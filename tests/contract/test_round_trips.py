@@ -20,7 +20,6 @@ from tests.contract.both_ways import (
     RECIPIENT,
     Form,
     backed_up,
-    forget_passphrases,
     media_backed_up,
     run_by,
     succeeded,
@@ -214,7 +213,6 @@ def test_a_passphrase_is_given_alike(
     expected = fill(project.database, ["a", "b"])
     backed_up(writer, "-e")
     now = fill(project.database, ["c"] * 300)
-    forget_passphrases(gpg_home)
     assert reader.manage("dbrestore", "--noinput", "--decrypt", "-p", "wrong").code != 0
     assert rows(project.database) == now
     succeeded(reader.manage("dbrestore", "--noinput", "--decrypt", "-p", PASSPHRASE))

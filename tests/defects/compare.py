@@ -1,6 +1,6 @@
-"""Runs the tests of this folder with ours and with the predecessor, and writes what holds where as a page.
+"""Runs the tests of this folder with ours and with the predecessor, and writes the table of what holds where.
 
-``python -m tests.defects.compare docs/reference/compared.md``. The exit status is 1 if anything fails of ours.
+``python -m tests.defects.compare docs/coming-from-django-dbbackup.md``. The exit status is 1 if anything fails of ours.
 """
 
 import os
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tests.predecessor import REQUIREMENT, VERSION, interpreter
+from tests.predecessor import VERSION, interpreter
 
 FOLDER = Path(__file__).parent
 JUDGED = "AssertionError: "
@@ -78,47 +78,44 @@ def _verdict(case: ET.Element) -> Verdict:
     return Verdict(int(properties["number"]), properties["behaviour"], "; ".join(problems) or None)
 
 
-def page(theirs: list[Verdict], ours: list[Verdict]) -> str:
-    """Return the page, with a row for each test."""
+def table(theirs: list[Verdict], ours: list[Verdict]) -> str:
+    """Return the table, with a row for each test."""
     by_key = {verdict.key: verdict for verdict in ours}
     rows = [(*verdict.key, str(verdict), str(by_key[verdict.key])) for verdict in theirs]
     rows += [(number, text, "not compared yet", f"later: {engines}") for number, text, engines in LATER]
     # The order of the tests stays within a number.
     rows.sort(key=lambda row: row[0])
-    return PAGE.format(version=VERSION, requirement=REQUIREMENT, rows="\n".join(map(_line, rows)))
+    return TABLE.format(version=VERSION, rows="\n".join(map(_line, rows)))
 
 
 def _line(row: tuple[int, str, str, str]) -> str:
     return f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |"
 
 
-PAGE = """\
-# Compared with django-dbbackup
-
-Where django-dbbackup {version} loses data or misleads, and what happens here. Each row is a test in
-`tests/defects`: a small Django project, run as a user runs it, `manage.py` in a process of its own, and judged by
-what can be seen from outside: files, rows, exit statuses, mails, what was printed. The same tests run with either
-package, `{requirement}` in an environment of its own with the same Django. What is said of a failure is the
-test's own message.
-
-<!-- Made by `make compare-predecessor`; edit the tests. -->
-
+TABLE = """\
 | no. | what has to happen | django-dbbackup {version} | dbbackup |
 |---|---|---|---|
 {rows}
-
-Rows of one number are ways in which the same mistake shows. *Later* are those that take a database server: their tests
-come with the engine. Memory is the sum of the most that the command and each of its children had (`VmHWM`).
 """
+
+BEGIN, END = (
+    "<!-- side by side: made by `make compare-predecessor`; edit the tests -->",
+    "<!-- side by side: end -->",
+)
+"""What the table stands between, in the page that has it."""
 
 
 def main() -> int:
-    """Compare, and write the page that is named on the command line."""
+    """Compare, and write the table into the page that is named on the command line."""
     interpreter()  # It may have to be installed, for which a test has no time.
     theirs, ours = verdicts("predecessor"), verdicts("")
     assert {verdict.key for verdict in ours} == {verdict.key for verdict in theirs}
     assert len({verdict.key for verdict in ours}) == len(ours), "two tests say the same of one defect"
-    Path(sys.argv[1]).write_text(page(theirs, ours))
+    page = Path(sys.argv[1])
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, ended, after = rest.partition(END)
+    assert ended, f"{page} has no place for the table"
+    page.write_text(f"{before}{BEGIN}\n\n{table(theirs, ours)}\n{END}{after}")
     return any(verdict.problem is not None for verdict in ours)
 
 

@@ -12,10 +12,10 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from tests.docs.pages import ROOT, Command, File
+from tests.gnupg import Keyring
 
 PROJECT = "/srv/shop"
 HOST = "web1"
@@ -65,16 +65,13 @@ class Sandbox:
         self._program(folder / "bin" / "dbbackup", "-m dbbackup ")
         self._program(self.project / "venv" / "bin" / "python")
         self._program(self.project / "venv" / "bin" / "dbbackup", "-m dbbackup ")
-        # The agent's socket lies in it, whose path may have 107 bytes.
-        self._keys = tempfile.mkdtemp(prefix="gpg", dir="/tmp")
+        self._keyring: Keyring | None = None
         self.write(File(line=0, path="settings.py", text=SETTINGS))
 
     def close(self) -> None:
-        """End the agent that keeps keys, where one was started."""
-        if any(Path(self._keys).iterdir()):
-            env = {**os.environ, "GNUPGHOME": self._keys}
-            subprocess.run(["gpgconf", "--kill", "all"], env=env, check=True, capture_output=True)
-        shutil.rmtree(self._keys)
+        """End what runs for it."""
+        if self._keyring:
+            self._keyring.close()
 
     def write(self, file: File) -> None:
         """Write a file of a page; ``# ...`` in its settings stands for what is there."""
@@ -91,6 +88,8 @@ class Sandbox:
 
     def run(self, command: Command) -> tuple[int, str]:
         """Run a command in the project's folder; return its status and what it printed, both streams together."""
+        if "gpg" in command.text and self._keyring is None:
+            self._keyring = Keyring()
         answer = "n" if any(re.search(r"\[y/N\] n", line) for line in command.expected) else "y"
         path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
         ours, its = pty.openpty()
@@ -100,7 +99,7 @@ class Sandbox:
                 ["bash", "-c", f"(exit {self._status})\n{self._named(self._here(command.text))}"],
                 cwd=self.folder if command.is_from_cron else self.project,
                 env={
-                    "GNUPGHOME": self._keys,
+                    "GNUPGHOME": str(self._keyring.home) if self._keyring else "/nowhere",
                     "HOME": str(self.folder / "home"),
                     "LANG": "C.UTF-8",
                     "PATH": "/usr/bin:/bin" if command.is_from_cron else path,
