@@ -66,6 +66,11 @@ def given_passphrase(passphrase: str | None, file: str | None) -> str | None:
     return text.removesuffix("\n").removesuffix("\r") or None
 
 
+def somebody_is_there() -> bool:
+    """Whether there is a terminal to ask on."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 def unlocking(
     name: str, passphrase: str | None, *, may_ask: bool, read: Callable[[str | None], _Content]
 ) -> tuple[_Content, str | None]:
@@ -82,7 +87,7 @@ def unlocking(
 
     """
     passphrase = passphrase or None
-    is_asked = may_ask and not passphrase and sys.stdin is not None and sys.stdin.isatty()
+    is_asked = may_ask and not passphrase and somebody_is_there()
     attempts = _ATTEMPTS if is_asked else 0
     while True:
         try:

@@ -375,8 +375,8 @@ def encrypt_stream(file: Reader, *, recipients: Recipients) -> Stream:
 def decrypt_stream(file: Reader, *, passphrase: str | None = None) -> Stream:
     """Return the content of an encrypted `file`."""
 
-def head(store: Store, name: str, *, passphrase: str | None = None) -> bytes:
-    """Return the first plain bytes of the backup `name`, at most 512. They are not proven."""
+def head(store: Store, name: str, *, passphrase: str | None = None) -> tuple[bytes, Encryption]:
+    """Return the first plain bytes of the backup `name`, at most 512, and how it is encrypted. They are not proven."""
 
 def media_backup(
     store: Store,

@@ -44,6 +44,9 @@ class Chosen:
     passphrase: str | None = field(default=None, repr=False)
     """What opens the secret key, or the backup, where that takes more than GnuPG's agent knows."""
 
+    is_encrypted: bool = False
+    """Whether its content is; known once it was unlocked."""
+
     @property
     def store(self) -> _engine.Store:
         """What the engine reads from."""
@@ -111,7 +114,8 @@ def choose(
                     servername=servername,
                 )
         except BackupNotFoundError as error:
-            error.hint = "`listbackups` shows what there is; name one with -i, or its server with -s"
+            if "another project" not in str(error):
+                error.hint = "`listbackups` shows what there is; name one with -i, or its server with -s"
             raise
     _refuse_other_kind(backup, scope.kind, option="-I" if path else "-i", label=path or backup.name)
     return Chosen(
@@ -123,7 +127,7 @@ def choose(
 
 
 def unlock(chosen: Chosen, passphrase: str | None, *, may_ask: bool) -> tuple[bytes, Chosen]:
-    """Return the first plain bytes of the backup, and the choice with the passphrase that they took.
+    """Return the first plain bytes of the backup, and the choice with what it took to read them.
 
     Raises:
         CorruptBackupError: They cannot be read.
@@ -131,11 +135,11 @@ def unlock(chosen: Chosen, passphrase: str | None, *, may_ask: bool) -> tuple[by
 
     """
     read = partial(_head, chosen)
-    head, passphrase = unlocking(chosen.label, passphrase, may_ask=may_ask, read=read)
-    return head, replace(chosen, passphrase=passphrase)
+    (head, encryption), passphrase = unlocking(chosen.label, passphrase, may_ask=may_ask, read=read)
+    return head, replace(chosen, passphrase=passphrase, is_encrypted=encryption != "none")
 
 
-def _head(chosen: Chosen, passphrase: str | None) -> bytes:
+def _head(chosen: Chosen, passphrase: str | None) -> tuple[bytes, _engine.Encryption]:
     return _engine.head(chosen.store, chosen.backup.name, passphrase=passphrase)
 
 

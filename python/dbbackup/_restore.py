@@ -125,7 +125,7 @@ def plan_restore(
             *chosen.surprises,
             *_differences(chosen.backup, usual),
             *surprises,
-            *_saved_in_plain(chosen.backup, connector, settings),
+            *_saved_in_plain(chosen, connector, settings),
         ),
         time_zone=settings.time_zone,
     )
@@ -139,7 +139,7 @@ def save_before(plan: RestorePlan, settings: Settings, *, progress: _engine.Prog
 
     """
     # What was kept secret must not stand in the storage for all to read.
-    encrypt = plan.chosen.backup.encryption != "none" and bool(settings.gpg_recipient)
+    encrypt = plan.chosen.is_encrypted and bool(settings.gpg_recipient)
     request = plan_backups(
         settings,
         databases=plan.alias,
@@ -258,9 +258,9 @@ def _differences(backup: _engine.Backup, connector: BaseDBConnector) -> list[str
     return sentences
 
 
-def _saved_in_plain(backup: _engine.Backup, connector: BaseDBConnector, settings: Settings) -> Sequence[str]:
+def _saved_in_plain(chosen: Chosen, connector: BaseDBConnector, settings: Settings) -> Sequence[str]:
     is_saved = not connector.restores_by_itself
-    if backup.encryption == "none" or settings.gpg_recipient or not is_saved:
+    if not chosen.is_encrypted or settings.gpg_recipient or not is_saved:
         return ()
     return ("what is there is saved without encryption before: `DBBACKUP_GPG_RECIPIENT` names nobody",)
 

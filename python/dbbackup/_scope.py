@@ -43,9 +43,15 @@ def media_scope(settings: Settings) -> Scope:
     return Scope(kind="media", alias=MEDIA, database=MEDIA, source_id=_media_source_id(settings))
 
 
+def source_id_of(backup: _engine.Backup) -> str | None:
+    """Return what the manifest of `backup` says of its source."""
+    found: str | None = (backup.manifest.get("dbbackup") or {}).get("source_id")
+    return found
+
+
 def is_of_another(source_id: str | None, backup: _engine.Backup) -> bool:
     """Whether the manifest of `backup` says that it was made of another source than this one."""
-    theirs = (backup.manifest.get("dbbackup") or {}).get("source_id")
+    theirs = source_id_of(backup)
     return source_id is not None and theirs is not None and source_id != theirs
 
 

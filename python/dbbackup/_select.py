@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dbbackup import _engine
 from dbbackup._naming import naming
-from dbbackup._scope import Scope, database_scope, is_of_another, media_scope
+from dbbackup._scope import Scope, database_scope, is_of_another, media_scope, source_id_of
 from dbbackup.db.base import get_connector
 from dbbackup.exceptions import ConfigurationError
 
@@ -42,14 +42,17 @@ def backups_to_verify(
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """Return the names of the newest backup of each scope and server, or of all, oldest first; and what is faulty."""
     listed, faulty = _engine.catalogue(place.store, naming=naming(settings))
-    in_scope = [backup for backup in listed if any(_is_of(scope, backup) for scope in wanted)]
+    in_scope = [
+        backup for backup in listed if any(_is_of(scope, backup, settings.hostname) for scope in wanted)
+    ]
     return list(_names(in_scope) if everything else _newest_of_each(in_scope)), faulty
 
 
-def _is_of(scope: Scope, backup: _engine.Backup) -> bool:
+def _is_of(scope: Scope, backup: _engine.Backup, this_server: str) -> bool:
     is_same_database = backup.database in (None, scope.database)
     is_same = (backup.kind, backup.alias) == (scope.kind, scope.alias) and is_same_database
-    return is_same and not is_of_another(scope.source_id, backup)
+    # What another server calls its path says nothing here.
+    return is_same and not (backup.servername == this_server and is_of_another(scope.source_id, backup))
 
 
 def _names(backups: Iterable[_engine.Backup]) -> Iterable[str]:
@@ -58,7 +61,7 @@ def _names(backups: Iterable[_engine.Backup]) -> Iterable[str]:
 
 def _newest_of_each(backups: Iterable[_engine.Backup]) -> Iterable[str]:
     newest = {
-        (backup.kind, backup.alias, backup.servername): backup.name
+        (backup.kind, backup.alias, backup.servername, source_id_of(backup)): backup.name
         for backup in backups
         if backup.reason == "asked"
     }

@@ -36,7 +36,8 @@ pub(crate) fn passphrase(file: Option<&Path>) -> Result<Option<Passphrase>> {
     })?;
     // An editor ends the last line.
     let text = text.strip_suffix('\n').unwrap_or(&text);
-    Passphrase::new(text.strip_suffix('\r').unwrap_or(text)).map(Some)
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() { Ok(None) } else { Passphrase::new(text).map(Some) }
 }
 
 /// Gives the run the passphrase that the backup `name` needs: on a terminal it is asked for, three times.

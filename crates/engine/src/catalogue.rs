@@ -124,16 +124,19 @@ impl Catalogue {
     pub fn newest(&self, scope: &Scope, servername: Option<&str>, this_server: &str) -> Result<&Backup> {
         let asked = servername.unwrap_or(this_server);
         let of_asked: Vec<&Backup> = self.of(scope).filter(|backup| backup.is_of(asked)).collect();
-        if let Some(found) = of_asked.iter().rfind(|backup| !scope.is_of_another(backup)) {
-            return Ok(found);
-        }
         let mut servers: BTreeMap<&str, &Backup> = BTreeMap::new();
         for backup in self.of(scope) {
             servers.insert(backup.servername.as_deref().unwrap_or("(unknown)"), backup);
         }
         if let Some(newest) = of_asked.last() {
-            let is_here = Naming::same_server(asked, this_server);
-            return if !is_here && are_of_one(&of_asked) { Ok(newest) } else { Err(of_others(scope, &of_asked)) };
+            // Elsewhere a path says nothing, and without one of our own neither.
+            if scope.source_id.is_none() || !Naming::same_server(asked, this_server) {
+                return if are_of_one(&of_asked) { Ok(newest) } else { Err(of_others(scope, &of_asked)) };
+            }
+            let found = of_asked.iter().rfind(|backup| !scope.is_of_another(backup)).copied();
+            // An old file without a manifest must not stand in for what somebody else has made since.
+            let is_sure = |found: &&Backup| found.source_id().is_some() || !scope.is_of_another(newest);
+            return found.filter(is_sure).ok_or_else(|| of_others(scope, &of_asked));
         }
         let of_each: Vec<&Backup> = servers.values().copied().collect();
         let why = match (servername, of_each.as_slice()) {
@@ -314,10 +317,15 @@ fn are_of_one(backups: &[&Backup]) -> bool {
 }
 
 fn of_others(scope: &Scope, backups: &[&Backup]) -> Error {
-    let list: Vec<String> = backups.iter().map(|backup| format!("\n  {}", backup.name)).collect();
+    let newest_of_each: BTreeMap<Option<&str>, &str> =
+        backups.iter().map(|backup| (backup.source_id(), backup.name.as_str())).collect();
+    let list: Vec<String> = newest_of_each.values().map(|name| format!("\n  {name}")).collect();
     let what = format!("cannot choose a backup of {} `{}`", scope.kind.id(), scope.alias);
-    not_found(scope, format!("{what}: these are of others of that name, of another project perhaps:{}", list.concat()))
-        .hint("restore one of them by its name, if that is what you want")
+    not_found(
+        scope,
+        format!("{what}: the newest are of others of that name, of another project perhaps:{}", list.concat()),
+    )
+    .hint("restore one of them by its name, if that is what you want")
 }
 
 fn not_found(scope: &Scope, message: String) -> Error {

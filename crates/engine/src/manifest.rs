@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -253,26 +253,63 @@ pub const FORMAT: u32 = 1;
 /// Returns what tells one source from another of the same name: SHA-256 of its kind, host, port and path, in
 /// hexadecimal digits.
 ///
-/// A source in files has neither host nor port, and its path is made absolute, links followed.
+/// A source in files has neither host nor port, and its path is made absolute, links followed, whether it is there or not.
 pub fn source_id(kind: &str, host: &str, port: &str, path: &Path) -> String {
-    let absolute =
-        if host.is_empty() { fs_err::canonicalize(path).or_else(|_| std::path::absolute(path)).ok() } else { None };
-    let path = absolute.as_deref().unwrap_or(path);
+    let resolved = if host.is_empty() { resolved(path) } else { path.to_owned() };
     let mut digest = Sha256::new();
     for part in [kind, host, port] {
         digest.update(part.as_bytes());
         digest.update(b"\0");
     }
-    digest.update(path.as_os_str().as_encoded_bytes());
+    digest.update(resolved.as_os_str().as_encoded_bytes());
     digest.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
 }
 
+/// Follows the links of a path, those that lead nowhere too: the same before and after its file was lost.
+fn resolved(path: &Path) -> PathBuf {
+    let mut current = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut missing = Vec::new();
+    for _ in 0..MOST_STEPS {
+        if let Ok(found) = fs_err::canonicalize(&current) {
+            return missing.iter().rev().fold(found, |found, name| found.join(name));
+        }
+        let parent = current.parent().unwrap_or(Path::new("/")).to_owned();
+        if let Ok(target) = fs_err::read_link(&current) {
+            current = parent.join(target);
+        } else {
+            missing.extend(current.file_name().map(ToOwned::to_owned));
+            current = parent;
+        }
+    }
+    path.to_owned()
+}
+
+/// Links and missing folders that are followed.
+const MOST_STEPS: usize = 100;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_the_same_before_and_after_its_file_was_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs_err::create_dir(at("release-1")).unwrap();
+        std::os::unix::fs::symlink("release-1", at("current")).unwrap();
+        std::os::unix::fs::symlink("release-1/real.sqlite3", at("link.sqlite3")).unwrap();
+        for name in ["current/db.sqlite3", "link.sqlite3"] {
+            let id = || source_id("sqlite", "", "", &at(name));
+            fs_err::write(at(name), "x").unwrap();
+            let before = id();
+            fs_err::remove_file(fs_err::canonicalize(at(name)).unwrap()).unwrap();
+            assert_eq!(id(), before, "{name}");
+        }
+        assert_ne!(source_id("sqlite", "", "", &at("a")), source_id("sqlite", "", "", &at("b")));
+    }
 
     #[test]
     fn unknown_keys_are_kept() {

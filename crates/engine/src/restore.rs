@@ -125,19 +125,20 @@ pub fn verify(name: &str, store: &dyn Store, run: &Run) -> Result<Report> {
     Ok(report)
 }
 
-/// Returns the first plain bytes of one stored backup, at most 512: they tell its format. Proves nothing.
+/// Returns the first plain bytes of one stored backup, at most 512, which tell its format, and how it is encrypted.
+/// Proves nothing.
 ///
 /// # Errors
 ///
 /// `NotFound`, the store's; `Corrupt` where not even they can be read; `Key` and `Passphrase` of an encrypted one.
-pub fn head(name: &str, store: &dyn Store, run: &Run) -> Result<Vec<u8>> {
+pub fn head(name: &str, store: &dyn Store, run: &Run) -> Result<(Vec<u8>, Encryption)> {
     let backup = Stored::find(name, store)?;
-    let mut archive = backup.open(store.get(name)?.reader, run)?;
+    let (encryption, mut archive) = backup.open(store.get(name)?.reader, run)?;
     let mut head = vec![0; HEAD_BYTES];
     let count = fill(&mut archive, &mut head)
         .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the backup").at(Stage::Store))?;
     head.truncate(count);
-    Ok(head)
+    Ok((head, encryption))
 }
 
 /// A stored backup and what its manifest says of it.
@@ -182,7 +183,7 @@ impl<'a> Stored<'a> {
         let (stored_tally, plain_tally) = (Tally::with_digest(), Tally::bytes_only());
 
         let sealed = Counted::new(stored.reader, &stored_tally);
-        let archive = self.open(sealed, run).map_err(|error| error.subject(name))?;
+        let (_, archive) = self.open(sealed, run).map_err(|error| error.subject(name))?;
         let plain = Watched::new(archive, &plain_tally, run, phase, total);
         let mut proven = Proven { plain, stored_tally, plain_tally, backup: self, found: None };
         sink(&mut proven).map_err(|error| error.subject(name))?;
@@ -191,21 +192,21 @@ impl<'a> Stored<'a> {
 
     /// Opens every layer: those that our own manifest names, for a dump may look like one itself; else those that the
     /// first bytes show.
-    fn open<'r>(&self, sealed: impl Read + Send + 'r, run: &Run) -> Result<Box<dyn Read + Send + 'r>> {
+    fn open<'r>(&self, sealed: impl Read + Send + 'r, run: &Run) -> Result<(Encryption, Box<dyn Read + Send + 'r>)> {
         let (encryption, compression) =
             self.record.as_ref().map(|record| (record.encryption, record.compression)).unzip();
         let (_, promised_compression, promised_encryption) = split_endings(self.name);
-        let (found, small) = encrypt::open(sealed, encryption, run)?;
-        if encryption.is_none() && promised_encryption != Encryption::None && found != promised_encryption {
+        let (opened, small) = encrypt::open(sealed, encryption, run)?;
+        if encryption.is_none() && promised_encryption != Encryption::None && opened != promised_encryption {
             return Err(self.not_what_it_says());
         }
         let (found, archive) = compress::decode(small, compression)?;
         if compression.is_some() || promised_compression == Compression::None || found == promised_compression {
-            return Ok(archive);
+            return Ok((opened, archive));
         }
         // Somebody may have unpacked it under its old name.
         let (head, archive) = peek(archive)?;
-        if proof::is_recognised(&head) { Ok(Box::new(archive)) } else { Err(self.not_what_it_says()) }
+        if proof::is_recognised(&head) { Ok((opened, Box::new(archive))) } else { Err(self.not_what_it_says()) }
     }
 
     fn not_what_it_says(&self) -> Error {

@@ -152,9 +152,11 @@ fn another_projects_backup_of_the_same_names_is_no_candidate_on_one_server() {
         let error = both.newest(&third, asked, "other-host").unwrap_err();
         assert!(error.to_string().contains("theirs-2") && error.to_string().contains("mine-1"), "{error}");
     }
-    // Whose one without a manifest is, nobody knows.
+    // Whose one is that does not say, nobody knows; an old one must not stand in for what others made since.
     insert(&store, "mine-1", record("app", "db", "host", 1));
-    assert_eq!(Catalogue::read(&store, &naming).unwrap().newest(&third, None, "host").unwrap().name, "mine-1");
+    assert!(Catalogue::read(&store, &naming).unwrap().newest(&third, None, "host").is_err());
+    insert(&store, "newest-3", record("app", "db", "host", 3));
+    assert_eq!(Catalogue::read(&store, &naming).unwrap().newest(&third, None, "host").unwrap().name, "newest-3");
 }
 
 #[test]

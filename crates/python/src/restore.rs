@@ -48,8 +48,8 @@ pub(crate) fn head<'py>(
     store: &Store,
     name: &str,
     passphrase: Option<String>,
-) -> PyResult<Bound<'py, PyBytes>> {
+) -> PyResult<(Bound<'py, PyBytes>, &'static str)> {
     let store = store.engine();
-    let head = attend(py, None, |run| dbbackup::head(name, store, &with_passphrase(run, passphrase)?))?;
-    Ok(PyBytes::new(py, &head))
+    let (head, encryption) = attend(py, None, |run| dbbackup::head(name, store, &with_passphrase(run, passphrase)?))?;
+    Ok((PyBytes::new(py, &head), encryption.id()))
 }

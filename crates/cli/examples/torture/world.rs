@@ -135,6 +135,12 @@ impl World {
     }
 
     /// Makes a whole backup, and takes note of what it holds.
+    /// Whether a backup has a name of [`Self::backup_arguments`]: a number in place of the date.
+    pub(crate) fn has_given_name(name: &str) -> bool {
+        let number = name.strip_prefix("web-1-").and_then(|rest| rest.split('.').next());
+        number.is_some_and(|number| number.chars().all(|digit| digit.is_ascii_digit()))
+    }
+
     pub(crate) fn back_up(&mut self, compression: &str) -> Result<Ended> {
         let before = self.listed()?;
         let arguments = self.backup_arguments(compression);

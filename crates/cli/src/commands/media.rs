@@ -79,7 +79,9 @@ fn bring_back(verb: &MediaRestoreArgs, config: &Config, output: &Output, cancel:
     let passphrase = passphrase(verb.keys.passphrase_file.as_deref())?;
     let run = surroundings(None, progress::listener(output, &media.alias), cancel);
     let mut run = Run { passphrase, ..run };
-    unlock(&backup.name, &store, &mut run)?;
+    if !verb.yes {
+        unlock(&backup.name, &store, &mut run)?;
+    }
     if verb.replace
         && !verb.dry_run
         && !verb.yes

@@ -28,7 +28,9 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
     let passphrase = passphrase(verb.keys.passphrase_file.as_deref())?;
     let run = surroundings(Some(&verb.work), progress::listener(output, &target.alias), cancel);
     let mut run = Run { passphrase, ..run };
-    unlock(&backup.name, &store, &mut run)?;
+    if !verb.yes {
+        unlock(&backup.name, &store, &mut run)?;
+    }
     let is_there = target.path.metadata().is_ok_and(|there| there.len() > 0 && !there.is_dir());
     if is_there
         && !verb.yes

@@ -93,15 +93,45 @@ fn keys_are_not_looked_for_on_the_network() {
 }
 
 #[test]
-fn the_users_own_configuration_holds_for_groups_and_not_for_armor() {
+fn the_users_own_configuration_holds_for_groups_and_not_for_what_changes_bytes() {
     let Some(sealed) = Sealed::new(50) else { return };
     let key = sealed.gnupg.curve_key("Ops", "");
-    fs::write(sealed.gnupg.home().join("gpg.conf"), format!("group nightly = {key}\narmor\n")).unwrap();
-    succeed(&mut sealed.backup(&["nightly"], &[]));
+    fs::write(
+        sealed.gnupg.home().join("gpg.conf"),
+        format!("group nightly = {key}\narmor\ntextmode\nenable-progress-filter\noutput elsewhere\n"),
+    )
+    .unwrap();
+    succeed(&mut sealed.backup(&["nightly"], &["--compress", "none"]));
     let name = names(&sealed.world.store()).remove(0);
     let stored = fs::read(sealed.world.store().join(name)).unwrap();
     assert_ne!(stored.first(), Some(&b'-'), "it is armored");
     succeed(&mut sealed.restore(&[]));
+    assert_eq!(sealed.restored(), sealed.world.shop.content());
+
+    // What would leave out the guard against changes is refused before anybody relies on it.
+    fs::write(sealed.gnupg.home().join("gpg.conf"), "rfc2440\n").unwrap();
+    let ended = run(&mut sealed.backup(&[&key], &["--output", "unguarded"]));
+    assert!(!ended.status.success() || ended.stdout.contains("stored"), "{ended:?}");
+    if ended.status.success() {
+        let restore = ["restore", "unguarded", "--from", "store", "--into", "sqlite:///again.sqlite3", "--yes"];
+        succeed(&mut with_keys_of(&sealed.gnupg, sealed.world.dbbackup(&restore)));
+    }
+}
+
+#[test]
+fn a_name_that_a_known_key_has_given_itself_is_not_trusted() {
+    let Some(sealed) = Sealed::new(50) else { return };
+    let Some(mallory) = Gnupg::new() else { return };
+    sealed.gnupg.curve_key("Ours", "");
+    let key = mallory.curve_key("Mallory", "");
+    mallory.publish(&key, &sealed.gnupg);
+    sealed.gnupg.gpg(&["--quick-lsign-key", &key], b"");
+    mallory.gpg(&["--passphrase", "", "--quick-add-uid", &key, "backups@victim.example"], b"");
+    mallory.publish(&key, &sealed.gnupg);
+    succeed(&mut sealed.backup(&["mallory@example.org"], &["--output", "known"]));
+    let ended = run(&mut sealed.backup(&["backups@victim.example"], &["--output", "unknown"]));
+    require(&ended, 5, &["cannot encrypt for `backups@victim.example`", "untrusted"]);
+    assert!(!names(&sealed.world.store()).contains(&"unknown".to_owned()));
 }
 
 #[test]

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from dbbackup import _engine
-from dbbackup._encryption import given_passphrase, unlocking
+from dbbackup._encryption import given_passphrase, somebody_is_there, unlocking
 from dbbackup._output import count_files
 from dbbackup._place import Place, backup_place
 from dbbackup._select import backups_to_verify, scopes
@@ -71,7 +71,7 @@ class Command(DbbackupCommand):
                     raise BackupNotFoundError(message, hint="`listbackups` shows what there is")
             for name in names:
                 try:
-                    if interactive and name.endswith(".gpg"):
+                    if interactive and somebody_is_there() and name.endswith(".gpg"):
                         passphrase = _ask_for_passphrase(place, name, passphrase)
                     with self.progress_bar(name, verbosity) as progress:
                         report = _engine.verify(place.store, name, passphrase=passphrase, progress=progress)
@@ -113,5 +113,5 @@ def _ask_for_passphrase(place: Place, name: str, passphrase: str | None) -> str 
     return passphrase
 
 
-def _head(place: Place, name: str, passphrase: str | None) -> bytes:
+def _head(place: Place, name: str, passphrase: str | None) -> object:
     return _engine.head(place.store, name, passphrase=passphrase)

@@ -129,8 +129,10 @@ fn prune_beside_restore(world: &mut World, outcomes: &mut Vec<String>) -> Result
     let newest = before.last();
     let is_kept = now.last() == newest && now.iter().all(|name| before.contains(name));
     require(is_kept, &format!("the newest of {before:?}"), || format!("{now:?}"))?;
-    let is_pruned = pruned.fate() != Fate::Unhurt || now.len() == 1;
-    require(is_pruned, "one backup, as the prune says", || format!("{now:?}"))?;
+    // Those that were given a name go by hand only.
+    let left = now.iter().filter(|name| !World::has_given_name(name)).count();
+    let is_pruned = pruned.fate() != Fate::Unhurt || left <= 1;
+    require(is_pruned, "at most one backup without a given name, as the prune says", || format!("{now:?}"))?;
     world.held.retain(|(name, _)| now.contains(name));
     Ok(())
 }

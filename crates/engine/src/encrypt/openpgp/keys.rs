@@ -2,16 +2,16 @@
 
 use crate::error::{Error, ErrorKind, Result, Stage};
 
-/// Returns what `--recipient` gets for `name`: the fingerprint of the one key that it means, by what
-/// `--list-keys --with-colons` says of it. A name that lists nothing stays: GnuPG says what is wrong with it.
+/// Returns the fingerprint of the one key that `name` means, by what `--list-keys --with-colons` says of it; `None`
+/// where it lists nothing, or names a subkey: GnuPG says what is wrong with it.
 ///
 /// # Errors
 ///
 /// `Key` if it means several keys that could be used, or only such that cannot.
-pub(super) fn resolve(name: &str, listing: &str) -> Result<String> {
+pub(super) fn only(name: &str, listing: &str) -> Result<Option<String>> {
     // The user names a subkey with an exclamation mark.
     if name.ends_with('!') {
-        return Ok(name.to_owned());
+        return Ok(None);
     }
     let keys = parse(listing);
     let usable: Vec<&PublicKey> = keys.iter().filter(|key| key.trouble.is_none()).collect();
@@ -19,8 +19,8 @@ pub(super) fn resolve(name: &str, listing: &str) -> Result<String> {
     // Anybody can make a key with any name; GnuPG prefers those that it knows to be right, too.
     let candidates = if trusted.is_empty() { usable } else { trusted };
     match (candidates.as_slice(), keys.as_slice()) {
-        ([key], _) => Ok(key.fingerprint.clone()),
-        ([], []) => Ok(name.to_owned()),
+        ([key], _) => Ok(Some(key.fingerprint.clone())),
+        ([], []) => Ok(None),
         ([], [key, ..]) => {
             let trouble = key.trouble.unwrap_or(Trouble::Unable);
             Err(cannot(name, &format!("its key {} {}", key.fingerprint, trouble.text()))
@@ -163,9 +163,9 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_means_one_key_becomes_its_fingerprint() {
-        assert_eq!(resolve("ada", ADA).unwrap(), "03C407473825E9428FCFABE3A0ED5CAB75246622");
-        assert_eq!(resolve("ada", &[ADA, ADA].concat()).unwrap(), "03C407473825E9428FCFABE3A0ED5CAB75246622");
+    fn a_name_that_means_one_key_has_its_fingerprint() {
+        assert_eq!(only("ada", ADA).unwrap().unwrap(), "03C407473825E9428FCFABE3A0ED5CAB75246622");
+        assert_eq!(only("ada", &[ADA, ADA].concat()).unwrap().unwrap(), "03C407473825E9428FCFABE3A0ED5CAB75246622");
     }
 
     #[test]
@@ -176,13 +176,13 @@ mod tests {
 
     #[test]
     fn what_is_not_listed_is_left_to_gnupg() {
-        assert_eq!(resolve("nobody", "").unwrap(), "nobody");
-        assert_eq!(resolve("A2B18F1FCCF5E608!", OTHER).unwrap(), "A2B18F1FCCF5E608!");
+        assert_eq!(only("nobody", "").unwrap(), None);
+        assert_eq!(only("A2B18F1FCCF5E608!", OTHER).unwrap(), None);
     }
 
     #[test]
     fn several_that_could_be_used_are_an_error_that_lists_them() {
-        let error = resolve("ada", &[ADA, OTHER].concat()).unwrap_err();
+        let error = only("ada", &[ADA, OTHER].concat()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Key);
         let text = error.to_string();
         assert!(text.contains("03C407473825E9428FCFABE3A0ED5CAB75246622 (Ada <ada@example.org>)"), "{text}");
@@ -192,7 +192,10 @@ mod tests {
     #[test]
     fn keys_that_cannot_be_used_and_strangers_do_not_make_it_ambiguous() {
         for other in [with(OTHER, "pub:u:", "pub:e:"), with(OTHER, "scESC", "scSC"), with(OTHER, "pub:u:", "pub:-:")] {
-            assert_eq!(resolve("ada", &[&other, ADA].concat()).unwrap(), "03C407473825E9428FCFABE3A0ED5CAB75246622");
+            assert_eq!(
+                only("ada", &[&other, ADA].concat()).unwrap().unwrap(),
+                "03C407473825E9428FCFABE3A0ED5CAB75246622"
+            );
         }
     }
 
@@ -206,7 +209,7 @@ mod tests {
             (with(ADA, "escaESCA", "escaDESCA"), "is disabled"),
             (no_subkey, "cannot encrypt"),
         ] {
-            let error = resolve("ada", &listing).unwrap_err();
+            let error = only("ada", &listing).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
             assert!(error.advice().is_some());
         }

@@ -24,15 +24,17 @@ pub(super) fn seal<'a>(
 ) -> Result<Piped<'a>> {
     let trust: &[&str] = if always_trust { &["--trust-model", "always"] } else { &[] };
     let mut command = gpg(trust);
-    // `-z 0`: what is worth it was compressed before. A gpg.conf may ask for armor, which is a third larger.
-    command.args(["--no-armor", "-z", "0", "--encrypt"]);
+    // `-z 0`: what is worth it was compressed before. A gpg.conf may ask for armor, which is a third larger, or for
+    // other line endings, which would destroy the content.
+    command.args(["--no-armor", "--no-textmode", "-z", "0", "--output", "-", "--encrypt"]);
     let groups = keys::groups(&ask(&["--list-config", "group"], run)?);
     let mut recipients = Vec::new();
     for name in names {
         let listing = || ask(&[trust, &["--fixed-list-mode", "--list-keys", "--", name]].concat(), run);
-        let key = if groups.contains(&name.to_lowercase()) { name.clone() } else { keys::resolve(name, &listing()?)? };
-        command.arg("--recipient").arg(&key);
-        recipients.push((name.clone(), key));
+        let key = if groups.contains(&name.to_lowercase()) { None } else { keys::only(name, &listing()?)? };
+        // As the user wrote it: GnuPG trusts a key for a name, and any for its fingerprint.
+        command.arg("--recipient").arg(name);
+        recipients.push((name.clone(), key.unwrap_or_else(|| name.clone())));
     }
     start(command, small, &[], run, move |ended| status::require_encrypted(ended, &recipients))
 }
@@ -47,9 +49,24 @@ pub(super) fn open<'a>(sealed: Box<dyn Read + Send + 'a>, run: &Run) -> Result<P
         command.args(["--pinentry-mode", "loopback", "--passphrase-fd", "0"]);
         first = passphrase.line();
     }
-    command.arg("--decrypt");
-    let has_passphrase = run.passphrase.is_some();
-    start(command, sealed, &first, run, move |ended| status::require_decrypted(ended, has_passphrase))
+    command.args(["--output", "-", "--decrypt"]);
+    let (has_passphrase, run_again) = (run.passphrase.is_some(), run.clone());
+    start(command, sealed, &first, run, move |ended| {
+        let verdict = status::require_decrypted(ended, has_passphrase);
+        let is_silent = ended.says_nothing() && verdict.is_err();
+        // A home that cannot be made or read has no word for it either.
+        if is_silent { works(&run_again).and(verdict) } else { verdict }
+    })
+}
+
+/// Fails if GnuPG cannot even list its keys.
+fn works(run: &Run) -> Result<()> {
+    let mut command = gpg(&["--with-colons"]);
+    command.arg("--list-keys");
+    let mut piped = start(command, Box::new(io::empty()), &[], run, status::require_success)?;
+    io::copy(&mut piped, &mut io::sink())
+        .map(drop)
+        .map_err(|source| Error::from_io(source, ErrorKind::Tool, "cannot list the public keys"))
 }
 
 /// Returns what GnuPG answers, as colon-separated records; nothing where it knows nothing.

@@ -46,6 +46,7 @@ impl<'a> Piped<'a> {
         let mut heard = 0;
         let mut running = Running::start(name.to_owned(), command, Stage::Encrypt, run, move |line| {
             match Status::parse(line) {
+                Some(status) if status.is_chatter() => Heard::Done,
                 // A message may hold more session keys than anybody has.
                 Some(_) if heard == MOST_LINES => Heard::Done,
                 Some(status) => {
@@ -63,6 +64,7 @@ impl<'a> Piped<'a> {
                 Error::new(ErrorKind::Tool, format!("cannot talk to `{name}`")).at(Stage::Encrypt).because(source)
             })?;
             // Fewer changes from one process to the other. Where it is not allowed, the pipe stays as it is.
+            #[cfg(target_os = "linux")]
             let _smaller = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
         }
         let verdict = Some(verdict);
@@ -165,6 +167,7 @@ impl Read for Piped<'_> {
 /// Bytes that are taken from the stream at once.
 const PART_BYTES: usize = 256 * 1024;
 /// What a pipe holds: as much as Linux allows everybody.
+#[cfg(target_os = "linux")]
 const PIPE_BYTES: usize = 1024 * 1024;
 /// How much later than the child we may notice a signal that was meant for both.
 const SAME_SIGNAL: Duration = Duration::from_millis(300);

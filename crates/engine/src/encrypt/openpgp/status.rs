@@ -35,6 +35,11 @@ impl Status {
         Some(Self { keyword: words.next()?, arguments: words.collect() })
     }
 
+    /// Whether it says how far the work is, or which keys were looked at: as often as it takes.
+    pub(super) fn is_chatter(&self) -> bool {
+        matches!(self.keyword.as_str(), "PROGRESS" | "KEY_CONSIDERED")
+    }
+
     fn argument(&self, index: usize) -> &str {
         self.arguments.get(index).map_or("", String::as_str)
     }
@@ -71,22 +76,40 @@ impl Ended {
         self.decryption_errors().any(|(source, _)| ITSELF.contains(&source))
     }
 
+    /// Whether there was not one line of status.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Whether GnuPG found something else after the message had ended.
+    fn went_on(&self) -> bool {
+        let end = self.lines.iter().position(|line| line.keyword == "END_DECRYPTION");
+        !self.took_all || end.is_some_and(|end| end + 1 < self.lines.len())
+    }
+
     /// Returns the error of GnuPG itself, as another kind.
     fn explained(&self, kind: ErrorKind, message: &str) -> Error {
         Error::new(kind, message.to_owned()).at(Stage::Encrypt).because(self.failed.to_string())
     }
 }
 
-/// Fails unless all of a stream was encrypted. `recipients` are what the user wrote, and what GnuPG got for it.
+/// Fails unless all of a stream was encrypted. `recipients` are what the user wrote, and the key that it means.
 pub(super) fn require_encrypted(ended: &Ended, recipients: &[(String, String)]) -> Result<()> {
     if ended.status.success() && ended.took_all && ended.has("END_ENCRYPTION") {
-        return Ok(());
+        let mut begun = ended.all("BEGIN_ENCRYPTION");
+        return if begun.all(|line| line.argument(0) != "0" || !matches!(line.argument(2), "" | "0")) {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::Key, "cannot encrypt: GnuPG would leave out what shows a change (the MDC)")
+                .at(Stage::Encrypt)
+                .hint("take `rfc2440`, `disable-mdc` and the like out of gpg.conf; very old keys may ask for it, too"))
+        };
     }
     let Some(refused) = ended.all("INV_RECP").next() else {
         return Err(ended.explained(ErrorKind::Tool, "cannot encrypt"));
     };
-    let key = refused.arguments.get(1..).unwrap_or_default().join(" ");
-    let name = recipients.iter().find(|(_, given)| *given == key).map_or(&key, |(name, _)| name);
+    let name = &refused.arguments.get(1..).unwrap_or_default().join(" ");
+    let key = recipients.iter().find(|(given, _)| given == name).map_or(name, |(_, key)| key);
     Err(match refused.argument(0) {
         "10" => cannot(name, "GnuPG does not know that the key belongs to that name (it is untrusted)").hint(format!(
             "check its fingerprint and sign it (`gpg --quick-lsign-key {key}`), or set DBBACKUP_GPG_ALWAYS_TRUST"
@@ -104,6 +127,11 @@ pub(super) fn require_encrypted(ended: &Ended, recipients: &[(String, String)]) 
     })
 }
 
+/// Fails unless the exit status is 0.
+pub(super) fn require_success(ended: &Ended) -> Result<()> {
+    if ended.status.success() { Ok(()) } else { Err(ended.explained(ErrorKind::Tool, "cannot use GnuPG")) }
+}
+
 /// Fails unless all of a message was decrypted and is authentic.
 pub(super) fn require_decrypted(ended: &Ended, has_passphrase: bool) -> Result<()> {
     // Very old messages, or a gpg.conf that allows it, have nothing that guards their content.
@@ -113,18 +141,33 @@ pub(super) fn require_decrypted(ended: &Ended, has_passphrase: bool) -> Result<(
     if ended.status.success() && ended.took_all && is_whole && is_guarded {
         return Ok(());
     }
-    if is_whole && !is_guarded {
+    if ended.status.code().is_none() {
+        return Err(ended.explained(ErrorKind::Tool, "cannot decrypt the backup"));
+    }
+    if !is_guarded {
         return Err(ended.explained(
             ErrorKind::Corrupt,
             "cannot use the backup: nothing in it would show whether it was changed (it has no MDC)",
         ));
     }
-    if is_whole && (ended.has("ERRSIG") || ended.has("BADSIG")) {
+    if is_whole && ended.has("ERRSIG") {
         return Err(ended.explained(ErrorKind::Key, "cannot use the backup: its signature cannot be verified"));
+    }
+    if is_whole && !ended.went_on() {
+        return Err(ended.explained(ErrorKind::Tool, "cannot decrypt the backup"));
     }
     if is_whole {
         let message = "cannot use the backup: something stands behind its encrypted content";
         return Err(ended.explained(ErrorKind::Corrupt, message));
+    }
+    let damaged = || Err(ended.explained(ErrorKind::Corrupt, "cannot use the backup: it is damaged or cut short"));
+    if ended.has("BADMDC") {
+        return damaged();
+    }
+    if ended.all("ERROR").any(|line| line.argument(0).starts_with("set_pinentry_mode")) {
+        return Err(ended.explained(ErrorKind::Config, "cannot give GnuPG the passphrase").hint(
+            "take `no-allow-loopback-pinentry` out of gpg-agent.conf, or give no passphrase and let the agent ask",
+        ));
     }
     if ended.has_error(&[BAD_PASSPHRASE]) || ended.has("BAD_PASSPHRASE") {
         let message = if ended.has("NEED_PASSPHRASE_SYM") {
@@ -134,8 +177,8 @@ pub(super) fn require_decrypted(ended: &Ended, has_passphrase: bool) -> Result<(
         };
         return Err(passphrase(message));
     }
-    if ended.has("DECRYPTION_INFO") {
-        return Err(ended.explained(ErrorKind::Corrupt, "cannot use the backup: it is damaged or cut short"));
+    if ended.has("DECRYPTION_INFO") || ended.has_error(DAMAGED) || ended.has_judged_itself() {
+        return damaged();
     }
     if ended.has("PINENTRY_LAUNCHED") || ended.has_error(UNASKED) {
         let message = "it needs a passphrase, and GnuPG could not ask for it";
@@ -147,8 +190,8 @@ pub(super) fn require_decrypted(ended: &Ended, has_passphrase: bool) -> Result<(
     // Of a message without its session key, or without its data, GnuPG may say nothing, and even end with 0.
     let says_nothing =
         matches!(ended.status.code(), Some(0 | USUAL_FAILURE)) && ended.decryption_errors().next().is_none();
-    if ended.has("NODATA") || says_nothing || ended.has_error(DAMAGED) || ended.has_judged_itself() {
-        return Err(ended.explained(ErrorKind::Corrupt, "cannot use the backup: it is damaged or cut short"));
+    if ended.has("NODATA") || says_nothing {
+        return damaged();
     }
     Err(ended.explained(ErrorKind::Tool, "cannot decrypt the backup"))
 }
@@ -174,6 +217,7 @@ fn no_secret_key(ended: &Ended) -> Error {
             "import the secret key (`gpg --import FILE`) for the user that this runs as, or set GNUPGHOME; `gpg \
              --list-secret-keys` shows what there is",
         )
+        .because(ended.failed.to_string())
 }
 
 /// `GPG_ERR_BAD_PASSPHRASE` of libgpg-error, as those below.
@@ -277,16 +321,26 @@ mod tests {
             assert_eq!(error.kind(), kind, "{text}: {error}");
             assert!(error.to_string().contains(words), "{text}: {error}");
         }
-        let behind = require_decrypted(&ended(2, &format!("{DECRYPTED}\nNODATA 3")), false).unwrap_err();
+        let behind =
+            require_decrypted(&ended(2, &format!("{DECRYPTED}\nEND_DECRYPTION\nNODATA 3")), false).unwrap_err();
         assert!(behind.to_string().contains("behind"), "{behind}");
+        // Seen: a home that cannot be written, with the agent of another.
+        let other = require_decrypted(&ended(2, &format!("{DECRYPTED}\nEND_DECRYPTION")), false).unwrap_err();
+        assert_eq!(other.kind(), ErrorKind::Tool);
+        let killed = Ended { status: ExitStatus::from_raw(9), ..ended(0, "DECRYPTION_INFO 2 9 0") };
+        assert_eq!(require_decrypted(&killed, false).unwrap_err().kind(), ErrorKind::Tool);
+        assert!(require_encrypted(&ended(0, "BEGIN_ENCRYPTION 0 9\nEND_ENCRYPTION"), &[]).is_err());
+        assert!(require_encrypted(&ended(0, "BEGIN_ENCRYPTION 0 9 2\nEND_ENCRYPTION"), &[]).is_ok());
     }
 
     #[test]
     fn a_refused_recipient_is_called_by_the_name_that_the_user_gave() {
         let recipients = [("eve@example.org".to_owned(), "1095733F".to_owned())];
-        let error = require_encrypted(&ended(2, "INV_RECP 10 1095733F\nFAILURE encrypt 53"), &recipients).unwrap_err();
+        let error =
+            require_encrypted(&ended(2, "INV_RECP 10 eve@example.org\nFAILURE encrypt 53"), &recipients).unwrap_err();
         assert_eq!((error.kind(), error.about()), (ErrorKind::Key, Some("eve@example.org")));
         assert!(error.to_string().contains("untrusted"), "{error}");
+        assert!(error.advice().unwrap().contains("1095733F"));
         let error = require_encrypted(&ended(2, "INV_RECP 1 Nobody At All"), &[]).unwrap_err();
         assert_eq!(error.about(), Some("Nobody At All"));
     }
