@@ -30,7 +30,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent
 PACKAGES = ROOT / "python"
 
-STARTS_PROCESSES = {"project", "two_databases", "predecessor"}
+STARTS_PROCESSES = {"project", "two_databases", "predecessor", "keys", "gnupg", "new_keyring", "use_keyring"}
 """Fixtures of tests that run many processes, which takes its time."""
 
 
@@ -72,7 +72,7 @@ def run_tests() -> int:
     import pytest
 
     os.chdir(ROOT)
-    return pytest.main(["tests"], plugins=[QuickTests()])
+    return pytest.main(["tests/unit", "tests/commands"], plugins=[QuickTests()])
 
 
 def main(argv: list[str]) -> int:
