@@ -65,9 +65,9 @@ pub(crate) fn unlock(name: &str, store: &dyn Store, run: &mut Run) -> Result<()>
 
 /// Asks for a passphrase, which nobody sees; `None` for an empty line.
 fn ask(name: &str, cancel: &Cancel) -> Result<Option<Passphrase>> {
+    let echo = NoEcho::start()?;
     let mut error = io::stderr().lock();
     let _closed = write!(error, "Passphrase for `{name}`: ").and_then(|()| error.flush());
-    let echo = NoEcho::start();
     let answer = wait_for_answer(cancel).map(|()| {
         let mut answer = String::new();
         let _closed = io::stdin().read_line(&mut answer);
@@ -81,25 +81,28 @@ fn ask(name: &str, cancel: &Cancel) -> Result<Option<Passphrase>> {
 }
 
 /// A terminal that does not show what is typed, until it is dropped.
-struct NoEcho(Option<Termios>);
+struct NoEcho(Termios);
 
 impl NoEcho {
-    fn start() -> Self {
-        let before = tcgetattr(io::stdin()).ok();
-        if let Some(before) = &before {
-            let mut silent = before.clone();
-            silent.local_modes.remove(LocalModes::ECHO);
-            let _no_terminal = tcsetattr(io::stdin(), OptionalActions::Flush, &silent);
-        }
-        Self(before)
+    /// Fails where the terminal would show it: a passphrase is not asked for there.
+    fn start() -> Result<Self> {
+        let failed = |source| {
+            Error::new(ErrorKind::Passphrase, "cannot ask for the passphrase: the terminal would show it")
+                .because(source)
+                .hint("give it with --passphrase-file FILE or in DBBACKUP_PASSPHRASE")
+        };
+        let before = tcgetattr(io::stdin()).map_err(failed)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &silent).map_err(failed)?;
+        Ok(Self(before))
     }
 }
 
 impl Drop for NoEcho {
     fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            let _no_terminal = tcsetattr(io::stdin(), OptionalActions::Flush, before);
-        }
+        // A terminal that is gone has nothing to show.
+        let _gone = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
     }
 }
 
