@@ -154,6 +154,23 @@ impl Catalogue {
         Err(not_found(scope, format!("{what}: {why}:{}", list.concat())).hint("name a server, or a backup"))
     }
 
+    /// Fails if the backups of `scope` that `servername` made are of several sources, and the scope says of none which is
+    /// meant: what is old for one would be deleted for another.
+    pub(crate) fn require_one_source(&self, scope: &Scope, servername: &str) -> Result<()> {
+        let of_server: Vec<&Backup> =
+            self.backups.iter().filter(|backup| scope.holds(backup) && backup.is_of(servername)).collect();
+        if scope.source_id.is_some() || are_of_one(&of_server) {
+            return Ok(());
+        }
+        let (kind, alias) = (scope.kind.id(), &scope.alias);
+        let message =
+            format!("cannot delete backups of {kind} `{alias}`: those of `{servername}` are of several of that name");
+        Err(Error::new(ErrorKind::Refused, message)
+            .at(Stage::Store)
+            .subject(alias)
+            .hint("let each project clean up its own (`manage.py prunebackups`), and give each a store of its own"))
+    }
+
     /// Returns the files that cannot be whole, by their names are in `scope`, and are newer than `backup`: whoever is
     /// given that one should know of them.
     pub fn newer_faulty<'a>(
@@ -217,7 +234,11 @@ impl Scope {
 
     /// Whether the manifest of `backup` says that another project's database of this alias was its source.
     pub fn is_of_another(&self, backup: &Backup) -> bool {
-        matches!((&self.source_id, backup.source_id()), (Some(ours), Some(theirs)) if ours != theirs)
+        self.is_another_source(backup.source_id())
+    }
+
+    pub(crate) fn is_another_source(&self, source_id: Option<&str>) -> bool {
+        matches!((self.source_id.as_deref(), source_id), (Some(ours), Some(theirs)) if ours != theirs)
     }
 }
 

@@ -30,12 +30,14 @@ pub struct Prune<'a> {
 ///
 /// # Errors
 ///
-/// `Busy` while a restore or another prune runs; `NotFound` for a store that is not there. What was decided
+/// `Busy` while a restore or another prune runs; `Refused` where the scope names no source and there are several;
+/// `NotFound` for a store that is not there. What was decided
 /// and not yet deleted when an error came stays.
 pub fn prune(request: &Prune<'_>, store: &dyn Store, naming: &Naming, keep: impl FnMut(&str) -> bool) -> Result<Plan> {
     let _lock = if request.dry_run { None } else { Some(store.lock(Hold::Exclusive)?) };
     let catalogue = Catalogue::read(store, naming)?;
     let Prune { scope, servername, policy, .. } = *request;
+    catalogue.require_one_source(scope, servername)?;
     let plan = retention::plan(&catalogue.backups, scope, servername, policy, Timestamp::now(), keep);
     if !request.dry_run {
         for decision in plan.decisions.iter().filter(|decision| decision.is_deletion()) {
@@ -73,10 +75,7 @@ impl Prune<'_> {
     /// Whether a manifest is of a whole backup in exactly this scope.
     fn made(&self, record: &Record) -> bool {
         let of_database = self.scope.database.as_ref().is_none_or(|database| *database == record.database);
-        let same_source = match (&self.scope.source_id, &record.source_id) {
-            (Some(ours), Some(theirs)) => ours == theirs,
-            _ => true,
-        };
+        let same_source = !self.scope.is_another_source(record.source_id.as_deref());
         let of_scope = record.alias == self.scope.alias && record.kind == self.scope.kind && of_database && same_source;
         of_scope && Naming::same_server(&record.servername, self.servername) && record.state == State::Whole
     }

@@ -160,6 +160,24 @@ fn another_projects_backup_of_the_same_names_is_no_candidate_on_one_server() {
 }
 
 #[test]
+fn a_prune_that_names_no_source_deletes_nothing_where_there_are_several() {
+    let (store, naming) = (Memory::default(), naming(&["app"]));
+    for (source, second) in [("mine", 1), ("mine", 2), ("theirs", 3)] {
+        let record = Record { source_id: Some(source.to_owned()), ..record("app", "db", "host", second) };
+        insert(&store, &format!("{source}-{second}"), record);
+    }
+    let before = names(&store, &naming);
+    let pruned = |scope: &Scope| {
+        let request = Prune { scope, servername: "host", policy: Policy::keep_last(1), dry_run: false };
+        prune(&request, &store, &naming, |_| false)
+    };
+    assert_eq!(pruned(&scope("app", Some("db"))).unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(names(&store, &naming), before);
+    pruned(&Scope { source_id: Some("mine".to_owned()), ..scope("app", Some("db")) }).unwrap();
+    assert_eq!(names(&store, &naming), ["mine-2", "theirs-3"]);
+}
+
+#[test]
 fn safety_backups_are_never_the_newest() {
     let store = Memory::default();
     insert(&store, "old", record("app", "app", "host", 10));

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 /// # Errors
 ///
 /// `Key` if it means several keys that could be used, or only such that cannot.
-pub(super) fn only(name: &str, listing: &str) -> Result<Option<String>> {
+pub(super) fn only(name: &str, listing: &str, always_trust: bool) -> Result<Option<String>> {
     // The user names a subkey with an exclamation mark.
     if name.ends_with('!') {
         return Ok(None);
@@ -16,8 +16,8 @@ pub(super) fn only(name: &str, listing: &str) -> Result<Option<String>> {
     let keys = parse(listing);
     let usable: Vec<&PublicKey> = keys.iter().filter(|key| key.trouble.is_none()).collect();
     let trusted: Vec<&PublicKey> = usable.iter().copied().filter(|key| key.is_trusted).collect();
-    // Anybody can make a key with any name; GnuPG prefers those that it knows to be right, too.
-    let candidates = if trusted.is_empty() { usable } else { trusted };
+    // Anybody can make a key with any name; GnuPG prefers those that it knows to be right, unless all count as such.
+    let candidates = if always_trust || trusted.is_empty() { usable } else { trusted };
     match (candidates.as_slice(), keys.as_slice()) {
         ([key], _) => Ok(Some(key.fingerprint.clone())),
         ([], []) => Ok(None),
@@ -164,8 +164,11 @@ mod tests {
 
     #[test]
     fn a_name_that_means_one_key_has_its_fingerprint() {
-        assert_eq!(only("ada", ADA).unwrap().unwrap(), "03C407473825E9428FCFABE3A0ED5CAB75246622");
-        assert_eq!(only("ada", &[ADA, ADA].concat()).unwrap().unwrap(), "03C407473825E9428FCFABE3A0ED5CAB75246622");
+        assert_eq!(only("ada", ADA, false).unwrap().unwrap(), "03C407473825E9428FCFABE3A0ED5CAB75246622");
+        assert_eq!(
+            only("ada", &[ADA, ADA].concat(), false).unwrap().unwrap(),
+            "03C407473825E9428FCFABE3A0ED5CAB75246622"
+        );
     }
 
     #[test]
@@ -176,13 +179,13 @@ mod tests {
 
     #[test]
     fn what_is_not_listed_is_left_to_gnupg() {
-        assert_eq!(only("nobody", "").unwrap(), None);
-        assert_eq!(only("A2B18F1FCCF5E608!", OTHER).unwrap(), None);
+        assert_eq!(only("nobody", "", false).unwrap(), None);
+        assert_eq!(only("A2B18F1FCCF5E608!", OTHER, false).unwrap(), None);
     }
 
     #[test]
     fn several_that_could_be_used_are_an_error_that_lists_them() {
-        let error = only("ada", &[ADA, OTHER].concat()).unwrap_err();
+        let error = only("ada", &[ADA, OTHER].concat(), false).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Key);
         let text = error.to_string();
         assert!(text.contains("03C407473825E9428FCFABE3A0ED5CAB75246622 (Ada <ada@example.org>)"), "{text}");
@@ -193,10 +196,12 @@ mod tests {
     fn keys_that_cannot_be_used_and_strangers_do_not_make_it_ambiguous() {
         for other in [with(OTHER, "pub:u:", "pub:e:"), with(OTHER, "scESC", "scSC"), with(OTHER, "pub:u:", "pub:-:")] {
             assert_eq!(
-                only("ada", &[&other, ADA].concat()).unwrap().unwrap(),
+                only("ada", &[&other, ADA].concat(), false).unwrap().unwrap(),
                 "03C407473825E9428FCFABE3A0ED5CAB75246622"
             );
         }
+        let stranger = with(OTHER, "pub:u:", "pub:-:");
+        assert!(only("ada", &[&stranger, ADA].concat(), true).is_err(), "GnuPG would choose by itself");
     }
 
     #[test]
@@ -209,7 +214,7 @@ mod tests {
             (with(ADA, "escaESCA", "escaDESCA"), "is disabled"),
             (no_subkey, "cannot encrypt"),
         ] {
-            let error = only("ada", &listing).unwrap_err();
+            let error = only("ada", &listing, false).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
             assert!(error.advice().is_some());
         }

@@ -31,7 +31,8 @@ pub(super) fn seal<'a>(
     let mut recipients = Vec::new();
     for name in names {
         let listing = || ask(&[trust, &["--fixed-list-mode", "--list-keys", "--", name]].concat(), run);
-        let key = if groups.contains(&name.to_lowercase()) { None } else { keys::only(name, &listing()?)? };
+        let key =
+            if groups.contains(&name.to_lowercase()) { None } else { keys::only(name, &listing()?, always_trust)? };
         // As the user wrote it: GnuPG trusts a key for a name, and any for its fingerprint.
         command.arg("--recipient").arg(name);
         recipients.push((name.clone(), key.unwrap_or_else(|| name.clone())));
