@@ -137,7 +137,7 @@ def test_without_arguments_the_quick_tests_are_run() -> None:
     done = run(sys.executable, str(ROOT / "runtests.py"), env=env, cwd=Path("/"))
     assert done.code == 0, done
     assert "tests/unit/test_units.py::" in done.out
-    assert "tests/commands/test_dbrestore.py::" in done.out
+    assert "tests/commands/test_signals.py::" in done.out
     assert "tests/contract/" not in done.out
     assert "tests/test_functional.py" not in done.out
 

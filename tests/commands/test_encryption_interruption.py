@@ -14,6 +14,7 @@ from tests.conftest import UseKeyring
 from tests.gnupg import Keyring, Keys
 from tests.project import (
     Project,
+    Rows,
     child_ids,
     fill,
     is_alive,
@@ -52,6 +53,14 @@ def enlarge(project: Project, verb: str) -> None:
     else:
         project.media.mkdir()
         (project.media / "large").write_bytes(os.urandom(SIZE_MIB * MIB))
+
+
+def prepared(project: Project, arguments: tuple[str, ...]) -> tuple[list[str], Rows]:
+    """Make what a command works on; return the files of the storage, and the rows that are there now."""
+    enlarge(project, "dbbackup")
+    if "dbrestore" in arguments:
+        project.ok("dbbackup", "-e")
+    return project.files(), fill(project.database, ["new"])
 
 
 def at_work(keyring: Keyring) -> list[int]:
@@ -146,11 +155,7 @@ def test_a_signal_while_it_decrypts_media_leaves_each_file_as_it_was(shop: Proje
 def test_ctrl_c_reaches_gnupg_too_and_the_command_still_ends_as_interrupted(
     shop: Project, keys: Keys, arguments: tuple[str, ...]
 ) -> None:
-    enlarge(shop, "dbbackup")
-    if "dbrestore" in arguments:
-        shop.ok("dbbackup", "-e")
-    before = shop.files()
-    now = fill(shop.database, ["new"])
+    before, now = prepared(shop, arguments)
     command = subprocess.Popen(
         shop._argv(arguments),
         cwd=shop.root,
@@ -212,11 +217,7 @@ def test_a_killed_restore_changes_nothing_and_gnupg_ends_with_it(shop: Project, 
 def test_a_killed_gnupg_is_an_error_and_changes_nothing(
     shop: Project, keys: Keys, arguments: tuple[str, ...]
 ) -> None:
-    enlarge(shop, "dbbackup")
-    if "dbrestore" in arguments:
-        shop.ok("dbbackup", "-e")
-    before = shop.files()
-    now = fill(shop.database, ["new"])
+    before, now = prepared(shop, arguments)
     with shop.running(*arguments) as command:
         gpg = stopped_tool(command, "--encrypt" if "-e" in arguments else "--decrypt")
         os.kill(gpg, signal.SIGKILL)

@@ -13,23 +13,11 @@ from dbbackup._file import StreamedFile
 from dbbackup.exceptions import ConfigurationError, CorruptBackupError, WrongKeyError
 from tests.conftest import NewKeyring, UseKeyring
 from tests.gnupg import Keys
+from tests.unit.conftest import lies_in
+
+pytestmark = pytest.mark.usefixtures("tmp_dir")
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture(autouse=True)
-def tmp_dir(tmp_path: Path, settings: Settings) -> Path:
-    """The folder of temporary files, with nothing kept in memory."""
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    settings.DBBACKUP_TMP_DIR = str(folder)
-    settings.DBBACKUP_TMP_FILE_MAX_SIZE = 1
-    return folder
-
-
-def lies_in(file: Any) -> Path:
-    """The folder of an open file, whose name may be gone already."""
-    return Path(f"/proc/self/fd/{file.fileno()}").readlink().parent
 
 
 @pytest.mark.parametrize("size", [0, 1, 3 * MIB])

@@ -23,6 +23,7 @@ from dbbackup.exceptions import (
     RefusedError,
 )
 from dbbackup.log import DbbackupAdminEmailHandler
+from tests.unit.conftest import lies_in
 
 MIB = 1024 * 1024
 
@@ -33,21 +34,6 @@ class Refusing(BaseEmailBackend):
     def send_messages(self, _messages: Any) -> int:
         message = "no route to host"
         raise ConnectionError(message)
-
-
-@pytest.fixture
-def tmp_dir(tmp_path: Path, settings: Settings) -> Path:
-    """The folder of temporary files, with nothing kept in memory."""
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    settings.DBBACKUP_TMP_DIR = str(folder)
-    settings.DBBACKUP_TMP_FILE_MAX_SIZE = 1
-    return folder
-
-
-def lies_in(file: Any) -> Path:
-    """The folder of an open file, whose name may be gone already."""
-    return Path(f"/proc/self/fd/{file.fileno()}").readlink().parent
 
 
 @utils.email_uncaught_exception
