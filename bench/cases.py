@@ -10,6 +10,7 @@ from bench.peers import Peers
 from bench.stored import stored_backup
 
 GROUPS = (
+    "start",
     "backup-zstd",
     "backup-gzip",
     "backup-plain",
@@ -33,6 +34,8 @@ class Cases:
     def group(self, name: str) -> Iterator[Case]:
         """Return the cases of one of `GROUPS`; iterating makes the backups that restores start from."""
         match name:
+            case "start":
+                return self._start()
             case "backup-zstd":
                 return self._backup_zstd()
             case "backup-gzip":
@@ -54,7 +57,7 @@ class Cases:
             yield self._ours(compression)
             yield self._ours_restored(compression)
 
-    def start(self) -> Iterator[Case]:
+    def _start(self) -> Iterator[Case]:
         """Return what interpreters and commands take before they work."""
         yield Case(group="start", who="python", argv=(self.peers.ours, "-c", "pass"))
         empty = DATA / "empty"

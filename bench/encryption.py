@@ -54,11 +54,13 @@ class EncryptionCases:
             ("ours-cli", (self.peers.cli, "verify", str(store), "--quiet")),
             ("gpg", ("sh", "-c", f"gpg --batch --quiet --decrypt {store / name} > /dev/null")),
             (
-                "gpg-sha256",
-                ("sh", "-c", f"sha256sum {store / name}; gpg --batch -q -d {store / name} > /dev/null"),
+                "gpg-digest",
+                ("sh", "-c", f"openssl dgst -sha256 {store / name} && gpg -qd {store / name} > /dev/null"),
             ),
         ):
-            yield Case(group="decrypt", who=who, argv=argv, env=self.env, reads=reads, tools=("gpg",))
+            yield Case(
+                group="decrypt", who=who, argv=argv, env=self.env, reads=reads, tools=("gpg", "openssl")
+            )
 
     def _argv(self, store: Path) -> tuple[str, ...]:
         source, key = f"sqlite:///{self.data.wal}", f"openpgp:{RECIPIENT}"

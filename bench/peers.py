@@ -13,7 +13,7 @@ from bench.measure import ROOT, Case, FailedError
 
 PREDECESSOR = "django-dbbackup==5.4.0"
 SAME_DJANGO = "Django>=5.2,<6"
-TOOLS = ("cc", "cp", "gpg", "pigz", "sqlite3", "sync", "tar", "zstd")
+TOOLS = ("cc", "cp", "gpg", "openssl", "pigz", "sqlite3", "sync", "tar", "zstd")
 
 
 class Peers:
@@ -46,6 +46,7 @@ class Peers:
             "zstd": ("zstd", "--version"),
             "pigz": ("pigz", "--version"),
             "gpg": ("gpg", "--version"),
+            "openssl": ("openssl", "version"),
             "tar": ("tar", "--version"),
             "sqlite3": ("sqlite3", "--version"),
         }

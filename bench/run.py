@@ -20,7 +20,8 @@ from bench.peers import Peers
 from bench.report import machine, tables, write_csv
 from bench.targets import Results, table
 
-ALL_GROUPS = (*GROUPS, *ENCRYPTION_GROUPS, *MEDIA_GROUPS)
+SUITES = {"sqlite": GROUPS, "encryption": ENCRYPTION_GROUPS, "media": MEDIA_GROUPS}
+ALL_GROUPS = tuple(group for groups in SUITES.values() for group in groups)
 LARGER = 10
 """`--large` measures the memory at this many times the size, too."""
 
@@ -36,41 +37,44 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace, peers: Peers, stack: ExitStack) -> int:
-    wanted: list[Case] = []
+    measured: dict[str, list[Case]] = {}
     datasets: dict[str, Dataset | MediaData] = {}
-    if set(options.only) - set(MEDIA_GROUPS):
-        data = Dataset(options.scale)
-        cases = Cases(peers, data)
-        wanted += cases.start()
-        wanted += [case for name in options.only if name in GROUPS for case in cases.group(name)]
-        if set(options.only) & set(ENCRYPTION_GROUPS) and "gpg" not in peers.missing:
-            encryption = stack.enter_context(closing(EncryptionCases(peers, data)))
-            wanted += [
-                case for name in options.only if name in ENCRYPTION_GROUPS for case in encryption.group(name)
-            ]
-        datasets |= dict.fromkeys((case.id for case in wanted), data)
-    if set(options.only) & set(MEDIA_GROUPS):
-        files = MediaData()
-        media = MediaCases(peers, files)
-        of_media = [case for name in options.only if name in MEDIA_GROUPS for case in media.group(name)]
-        datasets |= dict.fromkeys((case.id for case in of_media), files)
-        wanted += of_media
-    results = _measure(_possible(wanted, peers), options.rounds)
+    for name, groups in SUITES.items():
+        only = [group for group in options.only if group in groups]
+        if not only:
+            continue
+        if name == "encryption" and "gpg" in peers.missing:
+            print("left out: encryption, because gpg is not installed", flush=True)
+            continue
+        if name == "sqlite":
+            only = ["start", *(group for group in only if group != "start")]
+        suite = _suite(name, peers, options.scale, stack)
+        measured[name] = _possible((case for group in only for case in suite.group(group)), peers)
+        datasets |= dict.fromkeys((case.id for case in measured[name]), suite.data)
+    results = _measure((case for cases in measured.values() for case in cases), options.rounds)
     if options.large:
         larger = Dataset(options.scale * LARGER, rollback_copy=False)
         memory = _measure(Cases(peers, larger, "large-").large(), 1)
+        measured["sqlite"] = [*measured.get("sqlite", []), *memory.cases.values()]
         datasets |= dict.fromkeys(memory.cases, larger)
         results = Results({**results.cases, **memory.cases}, {**results.rounds, **memory.rounds})
     print("\n".join(tables(results)))
-    print(f"\ntargets\n{table(results)}")
-    for name, kind in (("sqlite", Dataset), ("media", MediaData)):
-        ids = {id_ for id_ in results.cases if isinstance(datasets[id_], kind)}
-        if ids:
-            part = Results({id_: results.cases[id_] for id_ in results.cases if id_ in ids}, results.rounds)
-            path = options.results / f"{name}.csv"
-            write_csv(path, part, datasets, peers.readable)
-            print(f"\nevery round: {path}")
+    print(f"\ntargets\n{table(results)}\n")
+    for name, cases in measured.items():
+        path = options.results / f"{name}.csv"
+        write_csv(path, Results({case.id: case for case in cases}, results.rounds), datasets, peers.readable)
+        print(f"every round: {path}")
     return 0
+
+
+def _suite(name: str, peers: Peers, scale: float, stack: ExitStack) -> Cases | EncryptionCases | MediaCases:
+    match name:
+        case "sqlite":
+            return Cases(peers, Dataset(scale))
+        case "encryption":
+            return stack.enter_context(closing(EncryptionCases(peers, Dataset(scale))))
+        case _:
+            return MediaCases(peers, MediaData())
 
 
 def _options() -> argparse.Namespace:
