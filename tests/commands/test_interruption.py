@@ -223,7 +223,9 @@ def test_a_backup_killed_at_any_moment_is_not_listed_or_is_whole(project: Projec
         assert rows(project.database) == expected
     project.ok("dbbackup", "-c")
     assert leftovers(project) == []
-    assert len(project.files()) == 2 * len(project.backups())
+    # Between the two names a kill leaves a whole backup without a manifest, never a manifest alone.
+    described = {name.removesuffix(".metadata") for name in project.files() if name.endswith(".metadata")}
+    assert described <= set(project.backups())
 
 
 def test_a_full_disk_leaves_the_old_content(project: Project, tmp_path: Path) -> None:
