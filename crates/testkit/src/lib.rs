@@ -4,6 +4,7 @@ mod damage;
 mod faulty;
 mod gnupg;
 pub mod killed;
+pub mod postgres;
 mod shop;
 #[doc(hidden)]
 pub mod suite;
