@@ -13,6 +13,7 @@ from dbbackup._encryption import unlocking
 from dbbackup._naming import local_time, naming
 from dbbackup._output import count_files
 from dbbackup._place import Place, backup_place, folder_place, local_file, s3_place
+from dbbackup._scope import own_record
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup.exceptions import BackupNotFoundError, ConfigurationError, RefusedError
 
@@ -60,7 +61,7 @@ class Chosen:
     def describe(self, time_zone: str | None) -> str:
         """Return its name with what tells it from others: size, age and server."""
         backup = self.backup
-        content = (backup.manifest.get("dbbackup") or {}).get("media")
+        content = own_record(backup.manifest).get("media")
         parts = [count_files(content["files"])] if content else []
         if backup.stored_bytes is not None:
             parts.append(f"{human_bytes(backup.stored_bytes)} stored")

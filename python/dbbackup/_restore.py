@@ -15,7 +15,7 @@ from dbbackup._backup import plan_backups, run_backup
 from dbbackup._format import connector_for
 from dbbackup._input import Chosen, choose, unlock
 from dbbackup._manifest import ask_validator
-from dbbackup._scope import database_scope, is_of_another
+from dbbackup._scope import database_scope, is_of_another, own_record
 from dbbackup.conf import get_settings
 from dbbackup.db.base import DEFAULT_CONNECTOR, BaseDBConnector, get_connector, same_format
 from dbbackup.db.sqlite import is_in_memory
@@ -252,7 +252,7 @@ def _differences(backup: _engine.Backup, connector: BaseDBConnector) -> list[str
         )
     if backup.alias is not None and backup.alias != connector.database_name:
         sentences.append(f"the backup is of `{backup.alias}`, and goes into `{connector.database_name}`")
-    excluded = (backup.manifest.get("dbbackup") or {}).get("excluded")
+    excluded = own_record(backup.manifest).get("excluded")
     if excluded:
         sentences.append(f"it was made without {', '.join(f'`{table}`' for table in excluded)}")
     return sentences
@@ -267,7 +267,7 @@ def _saved_in_plain(chosen: Chosen, connector: BaseDBConnector, settings: Settin
 
 def _rows(manifest: dict[str, Any]) -> list[str]:
     """Return what the manifest says of the rows, where it was counted."""
-    content = (manifest.get("dbbackup") or {}).get("content") or {}
+    content = own_record(manifest).get("content") or {}
     tables = content.get("tables")
     if not tables or not content.get("exact"):
         return []

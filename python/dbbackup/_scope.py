@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dbbackup import _engine
 from dbbackup._place import media_folder
 from dbbackup.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dbbackup.conf import Settings
     from dbbackup.db.base import BaseDBConnector
 
@@ -43,9 +45,15 @@ def media_scope(settings: Settings) -> Scope:
     return Scope(kind="media", alias=MEDIA, database=MEDIA, source_id=_media_source_id(settings))
 
 
+def own_record(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what we wrote into a manifest; nothing of the predecessor's, whose user may have a key of our name."""
+    ours = manifest.get("dbbackup")
+    return ours if isinstance(ours, dict) and isinstance(ours.get("format"), int) else {}
+
+
 def source_id_of(backup: _engine.Backup) -> str | None:
     """Return what the manifest of `backup` says of its source."""
-    found: str | None = (backup.manifest.get("dbbackup") or {}).get("source_id")
+    found: str | None = own_record(backup.manifest).get("source_id")
     return found
 
 
