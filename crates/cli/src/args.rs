@@ -181,6 +181,14 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with = "backups")]
     pub all: bool,
 
+    /// Restore each backup of a SQLite database into a temporary one, count its rows, and drop it
+    #[arg(long)]
+    pub restore: bool,
+
+    /// Folder for the database that --restore makes, with room for two of it [default: the system's]
+    #[arg(long, value_name = "FOLDER", requires = "restore", value_hint = clap::ValueHint::DirPath)]
+    pub tmp_dir: Option<PathBuf>,
+
     /// What opens encrypted backups.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -334,6 +342,7 @@ Examples:
   dbbackup verify backups
   dbbackup verify backups shop-web-2026-11-22-101500.sqlite3.zst
   dbbackup verify backups --all --json
+  dbbackup verify backups --restore                 a drill: really restored, rows counted
 
 Of an encrypted backup whose secret key is not here only the stored bytes are proven, by their
 SHA-256 (exit status 3).";

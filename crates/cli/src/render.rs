@@ -216,11 +216,27 @@ pub(crate) fn report_object(report: &Report) -> Value {
     if let Some(content) = &report.content {
         object["media"] = json!(content);
     }
+    if let Some(drill) = &report.drill {
+        object["drill"] = json!(drill);
+    }
     if let Some(changes) = &report.changes {
         object["changes"] = json!(changes);
         object["left_out"] = json!(report.left_out);
     }
     object
+}
+
+/// Returns a number of things: `1 row`, `2,401 rows`.
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    let digits = number.to_string();
+    let mut shown = String::new();
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    format!("{shown} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Returns a duration as people say it: `0.24 s`, `75 s`, `12 min`.
@@ -265,6 +281,14 @@ mod tests {
         ] {
             assert_eq!(without_secrets(text), shown);
         }
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        for (number, text) in [(0, "0 rows"), (1, "1 row"), (999, "999 rows"), (2_401, "2,401 rows")] {
+            assert_eq!(counted(number, "row"), text);
+        }
+        assert_eq!(counted(12_345_678, "table"), "12,345,678 tables");
     }
 
     #[test]

@@ -222,6 +222,13 @@ impl Error {
         self
     }
 
+    /// Says what to do, in place of what was said before by who knew less.
+    #[must_use]
+    pub(crate) fn advise(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -101,10 +101,12 @@ pub(crate) fn sweep(folder: &Path, prefix: &str) {
     }
 }
 
-/// Whether `path` is the `-journal` of a file that is there. SQLite, who made it, took no lock on it that we would
-/// notice, and fails where it is gone.
+/// Whether `path` is the `-journal`, `-wal` or `-shm` of a file that is there. SQLite, who made it, took no lock on it
+/// that we would notice, and fails where it is gone.
 fn is_journal_in_use(path: &Path) -> bool {
-    let file = path.to_str().and_then(|path| path.strip_suffix("-journal"));
+    let file = path
+        .to_str()
+        .and_then(|path| ["-journal", "-wal", "-shm"].into_iter().find_map(|ending| path.strip_suffix(ending)));
     file.is_some_and(|file| Path::new(file).symlink_metadata().is_ok())
 }
 
@@ -184,13 +186,15 @@ mod tests {
             ["used", "left", "gone"].map(|name| folder.path().join(format!(".dbbackup-copy-{name}")));
         let held = LockFile::hold(&used, 0o600).unwrap().unwrap();
         fs::write(&left, "x").unwrap();
-        let journals = [&used, &left, &gone].map(|path| path.with_file_name(format!("{}-journal", name(path))));
-        for journal in &journals {
-            fs::write(journal, "x").unwrap();
+        for ending in ["-journal", "-wal", "-shm"] {
+            let journals = [&used, &left, &gone].map(|path| path.with_file_name(format!("{}{ending}", name(path))));
+            for journal in &journals {
+                fs::write(journal, "x").unwrap();
+            }
+            sweep(folder.path(), ".dbbackup-copy-");
+            assert!(!left.exists());
+            assert_eq!(journals.map(|journal| journal.exists()), [true, false, false], "{ending}");
         }
-        sweep(folder.path(), ".dbbackup-copy-");
-        assert!(!left.exists());
-        assert_eq!(journals.map(|journal| journal.exists()), [true, false, false]);
         held.release();
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::catalogue::unfinished;
 use crate::compress::{self, Compression};
 use crate::count::{Counted, Tally, Watched, drain, fill, peek};
+use crate::drill::Drill;
 use crate::encrypt::{self, Encryption};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::manifest::{Manifest, Record, Skipped, State};
@@ -33,6 +34,8 @@ pub struct Report {
     pub content: Option<MediaContent>,
     /// Why the content of an encrypted backup was not read by a verification: only its stored bytes are proven.
     pub sealed: Option<String>,
+    /// What a drill found, which restored the backup into a temporary database.
+    pub drill: Option<Drill>,
     /// What became of the files of a folder.
     pub changes: Option<MediaChanges>,
     /// What the backup has and was not restored.
@@ -273,6 +276,7 @@ impl<'a> Stored<'a> {
             duration: started.elapsed(),
             content: None,
             sealed: None,
+            drill: None,
             changes: facts.media,
             left_out: facts.left_out,
             notes: facts.notes,

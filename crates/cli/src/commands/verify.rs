@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use dbbackup::units::ByteSize;
-use dbbackup::{Cancel, Catalogue, ErrorKind, Local, Naming, Report, Result, Run, verify};
-use serde_json::json;
+use dbbackup::{Cancel, Catalogue, Drill, Error, ErrorKind, Local, Naming, Report, Result, Run, drill, verify};
+use serde_json::{Value, json};
 
 use super::{naming, run as surroundings};
 use crate::args::{Arguments, VerifyArgs};
@@ -13,7 +13,7 @@ use crate::exit_code;
 use crate::keys::{passphrase, unlock};
 use crate::place::store;
 use crate::progress;
-use crate::render::{Output, error_object, error_text, report_object, seconds};
+use crate::render::{Output, counted, error_object, error_text, report_object, seconds};
 
 pub(crate) fn run(verb: &VerifyArgs, arguments: &Arguments, output: &Output, cancel: &Cancel) -> Result<u8> {
     let config = Config::read(arguments.config.as_deref())?;
@@ -28,12 +28,27 @@ pub(crate) fn run(verb: &VerifyArgs, arguments: &Arguments, output: &Output, can
     let mut objects = Vec::new();
     for name in &names {
         let run = surroundings(None, progress::listener(output, name), cancel);
-        let mut run = Run { passphrase: passphrase.clone(), ..run };
+        let tmp_dir = verb.tmp_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let mut run = Run { passphrase: passphrase.clone(), tmp_dir, ..run };
         // What else keeps it from being opened, the verification says.
         let _cannot_be_opened = unlock(name, &store, &mut run);
         passphrase.clone_from(&run.passphrase);
-        let result = verify(name, &store, &run);
+        let result = if verb.restore { drill(name, &store, &run) } else { verify(name, &store, &run) };
         drop(run);
+        let mut failed = |error: &Error, mut object: Value| {
+            let verdict = match error.kind() {
+                ErrorKind::Corrupt => "DAMAGED",
+                ErrorKind::NotFound => "MISSING",
+                _ => "FAILED",
+            };
+            output.result(&format!("{verdict:7}  {name}: {}", error_text(error, Some(name))));
+            object["error"] = error_object(error);
+            objects.push(object);
+            // The first failure decides, as it would if it were the only one.
+            if code == exit_code::DONE {
+                code = exit_code::of(error, cancel);
+            }
+        };
         match result {
             Ok(Report { sealed: Some(why), proof, .. }) => {
                 output.result(&format!("sealed   {name} (proven by {proof}; its content was not read: {why})"));
@@ -42,31 +57,33 @@ pub(crate) fn run(verb: &VerifyArgs, arguments: &Arguments, output: &Output, can
                     code = exit_code::SKIPPED;
                 }
             }
-            Ok(report) => {
-                let (size, took) = (ByteSize(report.plain_bytes), seconds(report.duration));
-                let files = report.content.map_or(String::new(), |content| format!("{} files, ", content.files));
-                output.line(&format!("ok       {name} ({files}{size} in {took}; proven by {})", report.proof));
-                report.notes.iter().for_each(|note| output.note(note));
-                objects.push(report_object(&report));
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
-            Err(error) => {
-                let verdict = match error.kind() {
-                    ErrorKind::Corrupt => "DAMAGED",
-                    ErrorKind::NotFound => "MISSING",
-                    _ => "FAILED",
-                };
-                output.result(&format!("{verdict:7}  {name}: {}", error_text(&error, Some(name))));
-                objects.push(json!({ "name": name, "error": error_object(&error) }));
-                // The first failure decides, as it would if it were the only one.
-                if code == exit_code::DONE {
-                    code = exit_code::of(&error, cancel);
+            Ok(report) => match report.drill.as_ref().map_or(Ok(()), |drill| drill.require_same(name)) {
+                Ok(()) => {
+                    output.line(&verified(&report));
+                    report.notes.iter().for_each(|note| output.note(note));
+                    objects.push(report_object(&report));
                 }
-            }
+                Err(error) => failed(&error, report_object(&report)),
+            },
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+            Err(error) => failed(&error, json!({ "name": name })),
         }
     }
     output.object(&json!({ "verified": objects }));
     Ok(code)
+}
+
+/// Returns the line of a backup that is whole.
+fn verified(report: &Report) -> String {
+    let Report { name, proof, .. } = report;
+    let (size, took) = (ByteSize(report.plain_bytes), seconds(report.duration));
+    let Some(Drill { tables, rows, compared, .. }) = report.drill else {
+        let files = report.content.map_or(String::new(), |content| format!("{} files, ", content.files));
+        return format!("ok       {name} ({files}{size} in {took}; proven by {proof})");
+    };
+    let compared = if compared { "as in its manifest" } else { "which no manifest counts" };
+    let (tables, rows) = (counted(tables, "table"), counted(rows, "row"));
+    format!("restored {name} ({tables}, {rows}, {compared}; {size} in {took}; proven by {proof})")
 }
 
 impl VerifyArgs {

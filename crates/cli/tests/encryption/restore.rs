@@ -99,6 +99,10 @@ fn a_missing_secret_key_is_named_and_its_backup_still_verified() {
     require(&run(&mut verify()), 3, &["sealed", "proven by size and SHA-256", "its content was not read"]);
     let mut with_key = with_keys_of(&sealed.gnupg, sealed.world.dbbackup(&["verify", "store"]));
     require(&succeed(&mut with_key), 0, &["ok", "the pages that its header counts"]);
+    let drill = |gnupg| with_keys_of(gnupg, sealed.world.dbbackup(&["verify", "store", "--restore"]));
+    require(&run(&mut drill(&other)), 3, &["sealed", "proven by size and SHA-256", "its content was not read"]);
+    require(&succeed(&mut drill(&sealed.gnupg)), 0, &["restored ", "(1 table, 50 rows, which no manifest counts; "]);
+    assert!(names(&sealed.world.tmp()).is_empty());
     let stored = sealed.world.store().join(&names(&sealed.world.store())[0]);
     let mut bytes = fs::read(&stored).unwrap();
     let last = bytes.len() - 1;

@@ -7,6 +7,9 @@ mod exclude;
 mod holders;
 mod load;
 mod place;
+mod trial;
+
+pub use trial::Trial;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -20,10 +20,22 @@ impl Scratch {
     /// Makes an empty file that only its owner reads. `subject` and the process tell it from others'.
     pub(super) fn new(folder: &Path, subject: &Path) -> io::Result<Self> {
         sweep_copies(folder);
-        let mut subject = subject.as_os_str().as_encoded_bytes().to_vec();
+        Self::make("copy", folder, subject.as_os_str().as_encoded_bytes())
+    }
+
+    /// Makes an empty file like that for a drill, which a backup is restored into; `subject` is the backup's name.
+    pub(super) fn for_drill(folder: &Path, subject: &str) -> io::Result<Self> {
+        sweep(folder, DRILL_PREFIX);
+        // A restore into what was swept held one, which nobody else would ever take again.
+        sweep(folder, LOCK_PREFIX);
+        Self::make("drill", folder, subject.as_bytes())
+    }
+
+    fn make(purpose: &str, folder: &Path, subject: &[u8]) -> io::Result<Self> {
+        let mut subject = subject.to_vec();
         subject.extend_from_slice(&std::process::id().to_be_bytes());
         loop {
-            let path = folder.join(own_name("copy", &subject));
+            let path = folder.join(own_name(purpose, &subject));
             if let Some(held) = LockFile::create(&path, 0o600)? {
                 return Ok(Self(Some(held)));
             }
@@ -171,3 +183,5 @@ fn umask() -> u32 {
 }
 
 const COPY_PREFIX: &str = ".dbbackup-copy-";
+const DRILL_PREFIX: &str = ".dbbackup-drill-";
+const LOCK_PREFIX: &str = ".dbbackup-lock-";
