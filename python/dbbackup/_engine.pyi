@@ -7,6 +7,7 @@ work cleanly and is raised again. Failures raise a subclass of :class:`dbbackup.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol, Self, final
 
 __version__: str
@@ -425,6 +426,37 @@ def verify(
     store: Store, name: str, *, passphrase: str | None = None, progress: Progress | None = None
 ) -> Report:
     """Read the backup `name` to its end and prove what can be proven without a database."""
+
+@final
+class Trial:
+    """An empty file ``.dbbackup-drill-…`` in `folder`, for a database that the backup `name` is restored into.
+
+    What killed drills left there is dropped. Nobody else may open it; closing it removes it, with its journals.
+    """
+
+    path: Path
+    def __new__(cls, name: str, folder: str) -> Self: ...
+    def close(self) -> None: ...
+
+def no_drill(name: str, manifest: Mapping[str, Any], head: bytes) -> str | None:
+    """Return why a backup cannot be restored into a temporary SQLite database; ``None``: it can.
+
+    `manifest` is all of it, empty where there is none; `head` is what :func:`head` returns.
+    """
+
+def compare(
+    name: str, manifest: Mapping[str, Any], found: Mapping[str, Any]
+) -> tuple[bool, list[str], list[str]]:
+    """Compare the manifest of the backup `name` with a restored database.
+
+    Return whether rows could be compared, what differs, and notes.
+
+    `found` has ``tables`` (rows of each), ``unread`` (names of those that cannot be counted) and ``foreign_keys``
+    (``violations``, ``names``, ``unchecked``); each may be left out.
+    """
+
+def require_same(name: str, differences: Sequence[str]) -> None:
+    """Raise ``CorruptBackupError`` if there are differences."""
 
 def catalogue(store: Store, *, naming: Naming) -> tuple[list[Backup], list[tuple[str, str]]]:
     """List the whole backups in `store`, oldest first; those without any date come first.

@@ -312,8 +312,8 @@ class Settings:
             kind=kinds.PATH,
             meaning=(
                 "The folder of temporary files: snapshots of SQLite databases in rollback-journal mode, "
-                "streams whose size a storage or a connector asks for, and what programs print that connectors "
-                "run."
+                "streams whose size a storage or a connector asks for, databases that a drill restores, and what "
+                "programs print that connectors run."
             ),
             default=tempfile.gettempdir,
             default_text="the system's",

@@ -23,9 +23,11 @@ def theirs(call: Call, database: Path, store: Path, request: pytest.FixtureReque
     return path
 
 
-def test_it_is_listed_and_verified(call: Call, theirs: Path) -> None:
+def test_it_is_listed_verified_and_drilled(call: Call, theirs: Path) -> None:
     assert NAME in call("listbackups")
     assert f"{NAME}: whole (" in call("verifybackups")
+    out = call("verifybackups", "--restore")
+    assert f"{NAME}: restored (1 table, 1 row, which no manifest counts; " in out
 
 
 def test_it_is_restored(call: Call, theirs: Path, database: Path) -> None:

@@ -9,6 +9,7 @@ mod attend;
 mod backup;
 mod catalogue;
 mod convert;
+mod drill;
 mod dump;
 mod encryption;
 mod errors;
@@ -31,6 +32,8 @@ mod _engine {
     use super::backup::backup;
     #[pymodule_export]
     use super::catalogue::{catalogue, find, newest, prune, source_id};
+    #[pymodule_export]
+    use super::drill::{Trial, compare, no_drill, require_same};
     #[pymodule_export]
     use super::dump::{Dump, open_dump};
     #[pymodule_export]

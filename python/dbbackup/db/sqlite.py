@@ -97,8 +97,7 @@ class SqliteBackupConnector(_SqliteConnector):
             path: The file. Default: the database's.
 
         """
-        path = path or database_path(self.settings["NAME"], self.database_name)
-        return _tool("sqlite-load", str(path), "--lock-timeout", str(LOCK_TIMEOUT_SECONDS))
+        return load_tool(path or database_path(self.settings["NAME"], self.database_name))
 
 
 class SqliteCPConnector(SqliteBackupConnector):
@@ -127,6 +126,11 @@ class SqliteConnector(_SqliteConnector, RowsConnector):
     @restores_whole_or_not_at_all
     def _restore_dump(self, dump: Any) -> None:
         self.notes += load(self, dump, self.path)
+
+
+def load_tool(path: Path) -> Tool:
+    """Return the tool that restores into any file, of the project or not (see `SqliteBackupConnector.load_tool`)."""
+    return _tool("sqlite-load", str(path), "--lock-timeout", str(LOCK_TIMEOUT_SECONDS))
 
 
 def database_path(name: object, alias: str) -> Path:

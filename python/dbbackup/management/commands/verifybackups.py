@@ -1,13 +1,17 @@
 """``manage.py verifybackups``."""
 
-from contextlib import suppress
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from dbbackup import _engine
+from dbbackup._drill import Verified, drill, reading
 from dbbackup._encryption import given_passphrase, somebody_is_there, unlocking
+from dbbackup._objects import error_object, verified_object
 from dbbackup._output import count_files
 from dbbackup._place import Place, backup_place
 from dbbackup._select import backups_to_verify, scopes
@@ -30,8 +34,19 @@ class Command(DbbackupCommand):
         super().add_arguments(parser)
         parser.add_argument("backup", nargs="*", help="Names of backups in the storage.")
         parser.add_argument("--all", action="store_true", help="All backups, not only the newest.")
+        parser.add_argument(
+            "--restore",
+            action="store_true",
+            help="Restore backups of SQLite databases into a temporary one in DBBACKUP_TMP_DIR, count its rows, and "
+            "drop it. The project's databases are not touched.",
+        )
         parser.add_argument("-d", "--database", help="Only of these databases: aliases, separated by commas.")
         add_passphrase_arguments(parser)
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            help="Print one JSON object on standard output, as `dbbackup verify --json` does.",
+        )
         parser.add_argument(
             "-c", "--content-type", choices=list(KINDS), help="Only databases, or only media."
         )
@@ -40,6 +55,7 @@ class Command(DbbackupCommand):
         self,
         *_args: Any,
         backup: list[str],
+        restore: bool,
         database: str | None,
         content_type: str | None,
         passphrase: str | None,
@@ -50,13 +66,14 @@ class Command(DbbackupCommand):
         **options: Any,
     ) -> None:
         """Verify each; one that is damaged does not keep the others from being verified."""
-        with self.failures_as_command_errors():
-            verbosity = 0 if quiet else verbosity
+        code = 0
+        sealed = []
+        with self.failures_as_command_errors(), self._object_of(wanted=options["json"]) as objects:
+            verbosity = 0 if quiet or options["json"] else verbosity
             settings = get_settings()
             place = backup_place(settings)
             passphrase = given_passphrase(passphrase, passphrase_file)
-            code = 0
-            sealed = []
+            verify = drill if restore else reading
             names = list(backup)
             if not names:
                 wanted = scopes(settings, databases=database, content_type=content_type)
@@ -64,39 +81,68 @@ class Command(DbbackupCommand):
                 for name, why in faulty:
                     error = CorruptBackupError(why, subject=name)
                     code = error.exit_code
+                    objects.append({"name": name, "error": error_object(error)})
                     self.report(error, f"`{name}`")
                     self.stderr.write(_about(name, why))
                 if not names and not faulty:
                     message = "there is no backup to verify"
                     raise BackupNotFoundError(message, hint="`listbackups` shows what there is")
             for name in names:
+                found: dict[str, Any] = {"name": name}
                 try:
                     if interactive and somebody_is_there() and name.endswith(".gpg"):
                         passphrase = _ask_for_passphrase(place, name, passphrase)
                     with self.progress_bar(name, verbosity) as progress:
-                        report = _engine.verify(place.store, name, passphrase=passphrase, progress=progress)
+                        verified = verify(place, name, passphrase=passphrase, progress=progress)
+                    found = verified_object(verified)
+                    verified.require_same()
                 except DbbackupError as error:
+                    objects.append({**found, "error": error_object(error)})
                     if len(names) == 1:
                         raise
                     code = code or error.exit_code
                     self.report(error, f"`{name}`")
                     self.stderr.write(_about(name, error.for_terminal()))
                 else:
-                    self._tell(report, verbosity)
-                    if report.sealed:
-                        sealed.append(f"{name}: only its stored bytes were verified: {report.sealed}")
+                    objects.append(found)
+                    self._tell(verified, verbosity)
+                    if verified.report.sealed:
+                        sealed.append(
+                            f"{name}: only its stored bytes were verified: {verified.report.sealed}"
+                        )
         self.end(code, [*sealed, "not every backup is whole"] if code else sealed)
 
-    def _tell(self, report: _engine.Report, verbosity: int) -> None:
+    @contextmanager
+    def _object_of(self, *, wanted: bool) -> Iterator[list[dict[str, Any]]]:
+        """Give a list for what is verified inside the block, and print it at its end, or what failed before it."""
+        verified: list[dict[str, Any]] = []
+        try:
+            yield verified
+        except DbbackupError as error:
+            if wanted:
+                self._say_object({"verified": verified} if verified else {"error": error_object(error)})
+            raise
+        if wanted:
+            self._say_object({"verified": verified})
+
+    def _say_object(self, value: dict[str, Any]) -> None:
+        self.say(json.dumps(value, indent=2))
+
+    def _tell(self, verified: Verified, verbosity: int) -> None:
+        report = verified.report
         if verbosity < 1:
             return
         files = f"{count_files(report.content.files)}, " if report.content else ""
-        size, duration = human_bytes(report.plain_bytes), human_seconds(report.seconds)
+        size, duration = human_bytes(report.plain_bytes), human_seconds(verified.seconds)
         if report.sealed:
             self.say(f"{report.name}: sealed ({duration}), stored bytes proven by {report.proof}")
             return
-        self.say(f"{report.name}: whole ({files}{size} in {duration}), proven by {report.proof}")
-        for note in report.notes:
+        end = f"{size} in {duration}), proven by {verified.proof}"
+        if verified.drill:
+            self.say(f"{report.name}: restored ({verified.drill.describe()}; {end}")
+        else:
+            self.say(f"{report.name}: whole ({files}{end}")
+        for note in verified.notes:
             self.say(f"  note: {note}")
 
 
