@@ -3,6 +3,8 @@
 //! `postgres.sh` beside this file keeps a server as long as one of its users lives; see there. Tests may be threads of
 //! one process or processes of their own: the first starts the server (a second), the others find it.
 
+mod zoo;
+
 use std::fmt;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -18,6 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fs_err as fs;
 
 use crate::killed::{eventually, send};
+
+pub use zoo::{Zoo, postgis};
 
 /// The versions that tests run on: the oldest and the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,11 +114,7 @@ impl Server {
         });
         let bin = match tools.and_then(|()| version.installed()) {
             Ok(bin) => bin,
-            Err(reason) => {
-                assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs PostgreSQL: {reason}");
-                writeln!(std::io::stderr(), "skipped: {reason}").expect("standard error is there");
-                return None;
-            }
+            Err(reason) => return skipped(&reason),
         };
         let mut launch = Launch { folder: folder_of(version, &bin, options, is_shared), bin, options, is_shared };
         let (users, port) = launch.join();
@@ -380,6 +380,13 @@ impl Drop for Database {
                 self.server.try_psql("postgres", superuser, &format!("DROP ROLE IF EXISTS {}", quoted(role)));
         }
     }
+}
+
+/// Says why a test is skipped: on a user's machine, never in CI.
+fn skipped<T>(reason: &str) -> Option<T> {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs it: {reason}");
+    writeln!(std::io::stderr(), "skipped: {reason}").expect("standard error is there");
+    None
 }
 
 /// Returns a name as SQL wants it.
