@@ -1,0 +1,48 @@
+"""A server of each version for all tests, and databases of its own for each test."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.postgres import VERSIONS, Database, Server, running
+
+Servers = Callable[[int], Server]
+NewDatabase = Callable[..., Database]
+
+
+@pytest.fixture(scope="session")
+def postgres_servers() -> Iterator[Servers]:
+    """Return the server of a version, started when it is first asked for. Nobody stops it before the end."""
+    started: dict[int, Server] = {}
+    with ExitStack() as stack:
+
+        def server(version: int) -> Server:
+            if version not in started:
+                started[version] = stack.enter_context(running(version))
+            return started[version]
+
+        yield server
+
+
+@pytest.fixture(params=VERSIONS)
+def postgres(request: pytest.FixtureRequest, postgres_servers: Servers) -> Server:
+    """The server of each version in turn."""
+    return postgres_servers(request.param)
+
+
+@pytest.fixture
+def postgres_15(postgres_servers: Servers) -> Server:
+    """The oldest server."""
+    return postgres_servers(15)
+
+
+@pytest.fixture
+def new_database() -> Iterator[NewDatabase]:
+    """Make a database on a server, for this test: ``new_database(postgres, "name", owner="ada")``."""
+    with ExitStack() as stack:
+
+        def make(server: Server, name: str = "shop", **options: str) -> Database:
+            return stack.enter_context(server.database(name, **options))
+
+        yield make
