@@ -269,6 +269,7 @@ def _start(version: int, programs: Path, options: tuple[str, ...]) -> Server:
         if said == "ready\n":
             return Server(version, programs, folder, port, users)
         users.close()
+        shutil.rmtree(folder)
     message = f"cannot start PostgreSQL {version}: {said}"
     raise RuntimeError(message)
 

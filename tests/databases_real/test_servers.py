@@ -96,6 +96,11 @@ def test_a_server_of_its_own_can_be_stopped() -> None:
     assert not server.folder.exists()
 
 
+def test_a_server_that_does_not_start_says_why() -> None:
+    with pytest.raises(RuntimeError, match="no_such_parameter"), running(15, "no_such_parameter=1"):
+        pass
+
+
 def test_a_server_ends_when_its_user_is_killed(postgres_15: Server, tmp_path: Path) -> None:
     said = tmp_path / "said"
     code = f"""

@@ -427,7 +427,10 @@ impl Launch<'_> {
                     // The lock of a test that is alone stays as it is.
                     Ok(port) if !self.is_shared => return (users, port),
                     Ok(_) => {}
-                    Err(said) => failures.push(said),
+                    Err(said) => {
+                        failures.push(said);
+                        fs::remove_dir_all(&self.folder).expect("it is ours");
+                    }
                 }
             }
             assert!(failures.len() < ATTEMPTS, "cannot start PostgreSQL: {failures:?}");

@@ -4,7 +4,7 @@
 #
 # A user of the server holds a shared lock on FOLDER/users. Locks end with their processes, however those end; once
 # nobody has held one for LINGER seconds, the server ends and FOLDER is removed. Whoever starts it holds the lock
-# exclusively until a line on standard output says `ready`, or why not.
+# exclusively until a line on standard output says `ready`, or why not; then it removes FOLDER.
 #
 # FOLDER/password holds the superuser's password. The socket and the log are in FOLDER/server.
 set -eu
@@ -14,7 +14,20 @@ shift 4
 server=$folder/server
 
 cd "$folder"
-exec 9>>users
+exec 8>>keeper 9>>users
+# Whoever started another may have been killed before it was ready.
+flock --timeout 10 8
+test keeper -ef /dev/fd/8
+
+postgres=
+finish() {
+  if [ "$postgres" ] && kill -QUIT "$postgres" 2>&-; then wait "$postgres" || :; fi
+  rm -rf "$server"
+  if flock --nonblock 9; then rm -rf "$folder"; fi
+}
+trap finish EXIT
+trap '' PIPE
+
 rm -rf "$server"
 mkdir "$server"
 cp password "$server/password"
@@ -36,17 +49,16 @@ is_ready() { grep -qs '^ready' "$server/data/postmaster.pid"; }
 
 log=$server/log
 if $as_server "$bin/initdb" --no-sync --pgdata "$server/data" --encoding UTF8 --locale C.UTF-8 \
-  --username postgres --auth scram-sha-256 --pwfile "$server/password" >"$log" 2>&1 9>&-; then
+  --username postgres --auth scram-sha-256 --pwfile "$server/password" >"$log" 2>&1 8>&- 9>&-; then
   for option in "$@"; do set -- "$@" -c "$option" && shift; done
   $as_server "$bin/postgres" -D "$server/data" -p "$port" -c listen_addresses=127.0.0.1 \
-    -c unix_socket_directories="$server" "$@" >>"$log" 2>&1 9>&- &
+    -c unix_socket_directories="$server" "$@" >>"$log" 2>&1 8>&- 9>&- &
   postgres=$!
   while ! is_ready && kill -0 "$postgres" 2>&-; do sleep 0.02; done
 fi
 rm -f "$server/password"
 if ! is_ready; then
   tail -c 2000 "$log"
-  rm -rf "$folder"
   exit 1
 fi
 echo ready
@@ -59,6 +71,3 @@ while :; do
   sleep "$linger"
   if flock --nonblock 9; then break; fi
 done
-kill -QUIT "$postgres" || :
-wait "$postgres" || :
-rm -rf "$folder"
