@@ -83,18 +83,20 @@ impl<T: Send + 'static> Running<T> {
 
     /// Waits until one of `pipes` has something to say, has room, or is closed; stops when asked to.
     pub(crate) fn wait_for(&self, pipes: &mut [PollFd<'_>]) -> Result<()> {
+        while !self.wait_a_moment(pipes)? {}
+        Ok(())
+    }
+
+    /// Waits as [`Self::wait_for`], for a tenth of a second at most; `false`: nothing came.
+    pub(crate) fn wait_a_moment(&self, pipes: &mut [PollFd<'_>]) -> Result<bool> {
+        self.run.cancel.check()?;
         let patience = Timespec { tv_sec: 0, tv_nsec: PATIENCE.subsec_nanos().into() };
-        loop {
-            self.run.cancel.check()?;
-            match poll(pipes, Some(&patience)) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) => return Ok(()),
-                Err(source) => {
-                    return Err(Error::new(ErrorKind::Tool, format!("cannot talk to `{}`", self.name))
-                        .at(self.stage)
-                        .because(source));
-                }
-            }
+        match poll(pipes, Some(&patience)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(false),
+            Ok(_) => Ok(true),
+            Err(source) => Err(Error::new(ErrorKind::Tool, format!("cannot talk to `{}`", self.name))
+                .at(self.stage)
+                .because(source)),
         }
     }
 

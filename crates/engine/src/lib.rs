@@ -58,6 +58,7 @@ mod lock;
 pub mod manifest;
 pub mod name;
 mod nearest;
+mod piped;
 mod pool;
 mod proof;
 mod prune;
@@ -65,6 +66,7 @@ mod restore;
 pub mod retention;
 mod room;
 mod run;
+mod secret;
 pub mod source;
 pub mod store;
 pub mod units;
@@ -80,6 +82,7 @@ pub use nearest::nearest;
 pub use prune::{Prune, prune};
 pub use restore::{Report, head, preview, restore, verify};
 pub use run::{Cancel, Event, Phase, Progress, Run};
+pub use secret::Secret;
 pub use store::{Local, Memory, Store};
 
 /// The version of the engine.

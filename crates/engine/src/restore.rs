@@ -14,7 +14,7 @@ use crate::name::split_endings;
 use crate::proof::{self, HEAD_BYTES, Proof, prove};
 use crate::run::{Phase, Run};
 use crate::source::media::{MediaChanges, MediaContent};
-use crate::source::{LoadFacts, Target};
+use crate::source::{Expected, LoadFacts, Target};
 use crate::store::{Hold, Store};
 
 /// The result of a restore, a preview of one, or a verification.
@@ -58,7 +58,7 @@ pub fn restore(name: &str, target: &mut dyn Target, store: &dyn Store, run: &Run
     let started = Instant::now();
     let _lock = store.lock(Hold::Shared)?;
     let backup = Stored::find(name, store)?;
-    let mut load = target.begin(backup.plain_bytes(), run)?;
+    let mut load = target.begin(&backup.expected(), run)?;
     let first = if load.needs_proof() {
         Some(backup.read(store, run, Phase::Verify, |plain| load.rehearse(plain).map(drop))?)
     } else {
@@ -85,7 +85,7 @@ pub fn preview(name: &str, target: &mut dyn Target, store: &dyn Store, run: &Run
     let started = Instant::now();
     let _lock = store.lock(Hold::Shared)?;
     let backup = Stored::find(name, store)?;
-    let mut load = target.begin(backup.plain_bytes(), run)?;
+    let mut load = target.begin(&backup.expected(), run)?;
     let mut facts = LoadFacts::default();
     let read = backup.read(store, run, Phase::Verify, |plain| {
         facts = load.rehearse(plain)?;
@@ -169,6 +169,11 @@ impl<'a> Stored<'a> {
 
     fn plain_bytes(&self) -> Option<u64> {
         self.record.as_ref().map(|record| record.plain_bytes)
+    }
+
+    fn expected(&self) -> Expected {
+        let excluded = self.record.as_ref().map(|record| record.excluded.clone());
+        Expected { plain_bytes: self.plain_bytes(), excluded: excluded.unwrap_or_default() }
     }
 
     /// Reads the backup through every stage into `sink`, to its last byte, and compares it with its manifest: the

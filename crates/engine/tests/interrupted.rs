@@ -9,7 +9,7 @@ use dbbackup::retention::Policy;
 use dbbackup::source::process::Tool;
 use dbbackup::source::reader::Reader;
 use dbbackup::source::sqlite::Sqlite;
-use dbbackup::source::{Source, Target as _};
+use dbbackup::source::{Expected, Source, Target as _};
 use dbbackup::store::{Existing, Hold, Store};
 use dbbackup::{
     Backup, BackupName, Cancel, Compression, ErrorKind, Event, Local, Memory, Naming, Progress, Prune, Receipt, Result,
@@ -272,7 +272,7 @@ fn restores_and_prunes_that_meet_are_busy() {
     let restore = || dbbackup::restore(&name, &mut Sqlite::new(&shop.path), &store, &Run::default());
 
     let mut first = Sqlite::new(&shop.path);
-    let load = first.begin(None, &Run::default()).unwrap();
+    let load = first.begin(&Expected::default(), &Run::default()).unwrap();
     assert_eq!(restore().unwrap_err().kind(), ErrorKind::Busy);
     drop(load);
 

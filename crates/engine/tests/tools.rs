@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use dbbackup::source::process::Tool;
-use dbbackup::source::{Source as _, Target as _};
+use dbbackup::source::{Expected, Source as _, Target as _};
 use dbbackup::{ErrorKind, Run};
 
 #[test]
@@ -25,7 +25,7 @@ fn a_child_that_takes_nothing_does_not_keep_a_run_from_stopping() {
     // Says that it is open, then reads nothing: the pipe fills up.
     let script = r#"trap '' TERM; echo '{"opened":{"expected_bytes":null}}' >&2; sleep 30"#;
     let mut tool = Tool::ours(["sh", "-c", script]);
-    let mut load = tool.begin(None, &run).unwrap();
+    let mut load = tool.begin(&Expected::default(), &run).unwrap();
     let cancel = run.cancel.clone();
     let stopper = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(300));
@@ -55,7 +55,7 @@ fn a_child_that_committed_before_it_was_stopped_has_committed() {
         echo '{"opened":{"expected_bytes":null}}' >&2; cat >/dev/null; sleep 1
         echo '{"loaded":{"notes":["done"]}}' >&2; exit 0"#;
     let mut tool = Tool::ours(["sh", "-c", script]);
-    let mut load = tool.begin(None, &run).unwrap();
+    let mut load = tool.begin(&Expected::default(), &run).unwrap();
     load.write(&mut &b"content"[..]).unwrap();
     let cancel = run.cancel.clone();
     let stopper = std::thread::spawn(move || {

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
-use dbbackup::source::{self, DumpFacts, Source as _};
+use dbbackup::source::{self, DumpFacts};
 use dbbackup::{Error, ErrorKind, Run, Stage};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -12,6 +12,7 @@ use pyo3::types::PyBytes;
 use crate::attend::current_run;
 use crate::convert::from_json;
 use crate::errors::{from_python, to_python};
+use crate::postgres::Postgres;
 use crate::reader::{PyReader, read_part};
 use crate::types::Tool;
 
@@ -21,9 +22,9 @@ pub(crate) struct Dump(Mutex<Option<Box<dyn source::Dump>>>);
 
 /// Starts a tool. The contract is documented in `_engine.pyi`.
 #[pyfunction]
-pub(crate) fn open_dump(py: Python<'_>, source: &Tool) -> PyResult<Dump> {
-    let (mut tool, run) = (source.0.clone(), current_run());
-    let dump = py.detach(|| tool.open(&run)).map_err(|error| to_python(py, &error))?;
+pub(crate) fn open_dump(py: Python<'_>, source: Native) -> PyResult<Dump> {
+    let (mut source, run) = (source.into_source(), current_run());
+    let dump = py.detach(|| source.open(&run)).map_err(|error| to_python(py, &error))?;
     Ok(Dump(Mutex::new(Some(dump))))
 }
 
@@ -58,10 +59,33 @@ impl Dump {
     }
 }
 
-/// What is backed up: a tool's output, or the file object that a callable returns.
+/// What the engine dumps and restores by itself.
+#[derive(FromPyObject)]
+pub(crate) enum Native {
+    Tool(Tool),
+    Postgres(Postgres),
+}
+
+impl Native {
+    fn into_source(self) -> Box<dyn source::Source + Send> {
+        match self {
+            Self::Tool(tool) => Box::new(tool.0),
+            Self::Postgres(database) => Box::new(database.engine()),
+        }
+    }
+
+    pub(crate) fn into_target(self) -> Box<dyn source::Target + Send> {
+        match self {
+            Self::Tool(tool) => Box::new(tool.0),
+            Self::Postgres(database) => Box::new(database.engine()),
+        }
+    }
+}
+
+/// What is backed up: what the engine dumps itself, or the file object that a callable returns.
 #[derive(FromPyObject)]
 pub(crate) enum Source {
-    Tool(Tool),
+    Native(Native),
     Python(Py<PyAny>),
 }
 
@@ -76,7 +100,7 @@ pub(crate) struct PySource {
 impl Source {
     pub(crate) fn into_engine(self, facts: Option<Py<PyAny>>) -> Box<dyn source::Source + Send> {
         match self {
-            Self::Tool(tool) => Box::new(tool.0),
+            Self::Native(native) => native.into_source(),
             Self::Python(open) => Box::new(PySource { open, facts }),
         }
     }

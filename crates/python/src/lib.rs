@@ -14,6 +14,7 @@ mod dump;
 mod encryption;
 mod errors;
 mod media;
+mod postgres;
 mod reader;
 mod restore;
 mod store;
@@ -44,6 +45,8 @@ mod _engine {
     use super::main;
     #[pymodule_export]
     use super::media::{media_backup, media_restore};
+    #[pymodule_export]
+    use super::postgres::Postgres;
     #[pymodule_export]
     use super::reader::Lent;
     #[pymodule_export]

@@ -2,39 +2,39 @@
 
 use std::io::Read;
 
-use dbbackup::source::{self, LoadFacts, Target as _};
+use dbbackup::source::{self, Expected, LoadFacts};
 use dbbackup::{ErrorKind, Run, Stage};
 use pyo3::prelude::*;
 
 use crate::attend::attend;
 use crate::convert::from_json;
+use crate::dump::Native;
 use crate::errors::from_python;
 use crate::reader::{PyReader, lend};
-use crate::types::Tool;
 
-/// What is restored into: a tool, or a loader of Python's.
+/// What is restored into: what the engine restores itself, or a loader of Python's.
 #[derive(FromPyObject)]
 pub(crate) enum Target {
-    Tool(Tool),
+    Native(Native),
     Python(Py<PyAny>),
 }
 
 impl Target {
     pub(crate) fn into_engine(self) -> Box<dyn source::Target + Send> {
         match self {
-            Self::Tool(tool) => Box::new(tool.0),
+            Self::Native(native) => native.into_target(),
             Self::Python(loader) => Box::new(PyTarget(loader)),
         }
     }
 }
 
-/// Streams a file object into a tool, which commits at its end. The contract is documented in `_engine.pyi`.
+/// Streams a file object into what the engine restores itself, which commits at its end. The contract is documented in `_engine.pyi`.
 #[pyfunction]
-pub(crate) fn load(py: Python<'_>, target: &Tool, file: Py<PyAny>) -> PyResult<Vec<String>> {
-    let mut tool = target.0.clone();
+pub(crate) fn load(py: Python<'_>, target: Native, file: Py<PyAny>) -> PyResult<Vec<String>> {
+    let mut target = target.into_target();
     let mut plain = PyReader::new(file, Stage::Store, "the dump");
     attend(py, None, |run| {
-        let mut load = tool.begin(None, run)?;
+        let mut load = target.begin(&Expected::default(), run)?;
         load.write(&mut plain)?;
         Ok(load.commit()?.notes)
     })
@@ -44,7 +44,7 @@ pub(crate) fn load(py: Python<'_>, target: &Tool, file: Py<PyAny>) -> PyResult<V
 struct PyTarget(Py<PyAny>);
 
 impl source::Target for PyTarget {
-    fn begin(&mut self, _plain_bytes: Option<u64>, _run: &Run) -> dbbackup::Result<Box<dyn source::Load + '_>> {
+    fn begin(&mut self, _expected: &Expected, _run: &Run) -> dbbackup::Result<Box<dyn source::Load + '_>> {
         Ok(Box::new(PyLoad { loader: &self.0, facts: LoadFacts::default() }))
     }
 }

@@ -1,6 +1,7 @@
 //! Sources and targets: where plain bytes come from and go to. Both directions of one thing stand together.
 
 pub mod media;
+pub mod postgres;
 pub mod process;
 pub mod reader;
 pub mod sqlite;
@@ -61,12 +62,19 @@ pub struct DumpFacts {
 pub trait Target {
     /// Prepares a load: takes the target's lock, checks that there is room. Changes nothing.
     ///
-    /// `plain_bytes` are expected, where a manifest tells.
-    ///
     /// # Errors
     ///
     /// `Busy`, `Refused` (no room), `Denied`.
-    fn begin(&mut self, plain_bytes: Option<u64>, run: &Run) -> Result<Box<dyn Load + '_>>;
+    fn begin(&mut self, expected: &Expected, run: &Run) -> Result<Box<dyn Load + '_>>;
+}
+
+/// What the manifest of a backup says of its content; nothing without one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Size of the dump.
+    pub plain_bytes: Option<u64>,
+    /// Tables whose rows it does not have.
+    pub excluded: Vec<String>,
 }
 
 /// A load under way. Dropped before [`Load::commit`], the target is as it was; one that [`Load::needs_proof`] has

@@ -2,7 +2,6 @@
 
 mod keys;
 mod packet;
-mod piped;
 mod status;
 
 use std::io::{self, Read};
@@ -10,10 +9,11 @@ use std::process::{Command, Stdio};
 
 use zeroize::Zeroizing;
 
+use crate::child::Running;
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::piped::Piped;
 use crate::run::Run;
 pub(super) use packet::is_message;
-use piped::Piped;
 
 /// Encrypts `small` for `names`, each of which must mean exactly one key.
 pub(super) fn seal<'a>(
@@ -21,7 +21,7 @@ pub(super) fn seal<'a>(
     names: &[String],
     always_trust: bool,
     run: &Run,
-) -> Result<Piped<'a>> {
+) -> Result<impl Read + Send + use<'a>> {
     let trust: &[&str] = if always_trust { &["--trust-model", "always"] } else { &[] };
     let mut command = gpg(trust);
     // `-z 0`: what is worth it was compressed before. A gpg.conf may ask for armor, which is a third larger, or for
@@ -41,7 +41,7 @@ pub(super) fn seal<'a>(
 }
 
 /// Decrypts `sealed`, with the run's passphrase where it has one.
-pub(super) fn open<'a>(sealed: Box<dyn Read + Send + 'a>, run: &Run) -> Result<Piped<'a>> {
+pub(super) fn open<'a>(sealed: Box<dyn Read + Send + 'a>, run: &Run) -> Result<impl Read + Send + use<'a>> {
     let mut command = gpg(&[]);
     let mut first = Zeroizing::new(Vec::new());
     if let Some(passphrase) = &run.passphrase {
@@ -101,14 +101,16 @@ fn start<'a>(
     first: &[u8],
     run: &Run,
     verdict: impl FnOnce(&status::Ended) -> Result<()> + Send + 'a,
-) -> Result<Piped<'a>> {
-    Piped::start(PROGRAM, command, inner, first, run, Box::new(verdict)).map_err(|error| match error.kind() {
+) -> Result<Piped<'a, status::Status>> {
+    let running = Running::start(PROGRAM.to_owned(), command, Stage::Encrypt, run, status::listener());
+    let running = running.map_err(|error| match error.kind() {
         ErrorKind::Config => Error::new(ErrorKind::Config, "cannot encrypt or decrypt: there is no `gpg` here")
             .at(Stage::Encrypt)
             .subject(PROGRAM)
             .hint("install GnuPG (Debian, Ubuntu: the package `gnupg`; Fedora: `gnupg2`; macOS: `brew install gnupg`)"),
         _ => error,
-    })
+    })?;
+    Piped::through(running, inner, first, Box::new(verdict))
 }
 
 const PROGRAM: &str = "gpg";

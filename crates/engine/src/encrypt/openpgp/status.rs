@@ -4,10 +4,10 @@
 //! a message without its first packets decrypts to nothing with exit status 0, and a byte that was flipped in the data is
 //! told only after all of it came out.
 
-use std::process::ExitStatus;
-
 use super::keys::cannot;
+use crate::child::Heard;
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::piped;
 
 /// One line of status.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,14 +17,7 @@ pub(super) struct Status {
 }
 
 /// How a run of GnuPG ended.
-pub(super) struct Ended {
-    pub(super) status: ExitStatus,
-    pub(super) lines: Vec<Status>,
-    /// The error for an end that the lines do not explain.
-    pub(super) failed: Error,
-    /// Whether it took all that it was sent.
-    pub(super) took_all: bool,
-}
+pub(super) type Ended = piped::Ended<Status>;
 
 impl Status {
     /// Reads a line of standard error; `None` if it is text for people.
@@ -90,6 +83,21 @@ impl Ended {
     /// Returns the error of GnuPG itself, as another kind.
     fn explained(&self, kind: ErrorKind, message: &str) -> Error {
         Error::new(kind, message.to_owned()).at(Stage::Encrypt).because(self.failed.to_string())
+    }
+}
+
+/// Returns what hears GnuPG's standard error.
+pub(super) fn listener() -> impl FnMut(&[u8]) -> Heard<Status> + Send + 'static {
+    let mut heard = 0;
+    move |line| match Status::parse(line) {
+        Some(status) if status.is_chatter() => Heard::Done,
+        // A message may hold more session keys than anybody has.
+        Some(_) if heard == MOST_LINES => Heard::Done,
+        Some(status) => {
+            heard += 1;
+            Heard::Line(status)
+        }
+        None => Heard::Text,
     }
 }
 
@@ -234,9 +242,13 @@ const ITSELF: &[u32] = &[1, 2];
 /// `UNSUPPORTED_ALGORITHM`, `BAD_DATA`, `INV_LENGTH`.
 const DAMAGED: &[u32] = &[4, 10, 12, 14, 18, 19, 30, 55, 65, 66, 67, 79, 82, 83, 84, 89, 139];
 
+/// Lines of status that are kept.
+const MOST_LINES: usize = 1000;
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
 
     use super::*;
 

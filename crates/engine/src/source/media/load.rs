@@ -12,10 +12,10 @@ use crate::archive::tar::Unpack;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::lock::{LockFile, own_name};
 use crate::run::Run;
-use crate::source::{Load, LoadFacts, Target};
+use crate::source::{Expected, Load, LoadFacts, Target};
 
 impl Target for MediaTarget {
-    fn begin(&mut self, _plain_bytes: Option<u64>, run: &Run) -> Result<Box<dyn Load + '_>> {
+    fn begin(&mut self, _expected: &Expected, run: &Run) -> Result<Box<dyn Load + '_>> {
         run.cancel.check()?;
         let root = self.resolve()?;
         let is_new = !root.is_dir();

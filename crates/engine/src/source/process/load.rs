@@ -11,10 +11,10 @@ use super::talk::Talk;
 use crate::count::drain;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::run::Run;
-use crate::source::{Load, LoadFacts, Target};
+use crate::source::{Expected, Load, LoadFacts, Target};
 
 impl Target for Tool {
-    fn begin(&mut self, plain_bytes: Option<u64>, run: &Run) -> Result<Box<dyn Load + '_>> {
+    fn begin(&mut self, expected: &Expected, run: &Run) -> Result<Box<dyn Load + '_>> {
         let mut command = self.command();
         command.stdin(Stdio::piped());
         let mut talk = Talk::start(self, command, Stage::Target, run)?;
@@ -24,7 +24,7 @@ impl Target for Tool {
             Error::new(ErrorKind::Tool, "cannot talk to a child").at(Stage::Target).because(source)
         })?;
         let mut load = ToolLoad { stdin: Some(stdin), talk, bytes: 0 };
-        load.send(&plain_bytes.unwrap_or(UNKNOWN_BYTES).to_le_bytes())?;
+        load.send(&expected.plain_bytes.unwrap_or(UNKNOWN_BYTES).to_le_bytes())?;
         load.talk.opened()?;
         Ok(Box::new(load))
     }

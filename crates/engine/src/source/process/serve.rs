@@ -8,7 +8,7 @@ use super::message::Message;
 use crate::count::drain;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::run::{Event, Progress, Run};
-use crate::source::{Source, Target};
+use crate::source::{Expected, Source, Target};
 
 /// Writes the dump of `source` to `stdout` and reports on `stderr`; a parent's [`super::Tool::ours`] reads both.
 ///
@@ -52,8 +52,9 @@ pub fn serve_load(
     let voice = Voice::new(stderr);
     let run = Run { progress: Arc::new(voice.clone()), ..run.clone() };
     voice.report(|| {
-        let (expected_bytes, mut plain) = Frames::new(stdin).map_err(parent_gone)?;
-        let mut load = target.begin(expected_bytes, &run)?;
+        let (plain_bytes, mut plain) = Frames::new(stdin).map_err(parent_gone)?;
+        let expected = Expected { plain_bytes, ..Expected::default() };
+        let mut load = target.begin(&expected, &run)?;
         voice.say(&Message::Opened { expected_bytes: None });
         load.write(&mut plain)?;
         run.cancel.check()?;

@@ -19,10 +19,10 @@ use crate::lock::{LockFile, own_name};
 use crate::proof::SQLITE_MAGIC;
 use crate::room::require_room;
 use crate::run::{Phase, Run};
-use crate::source::{Load, LoadFacts, Target};
+use crate::source::{Expected, Load, LoadFacts, Target};
 
 impl Target for Sqlite {
-    fn begin(&mut self, plain_bytes: Option<u64>, run: &Run) -> Result<Box<dyn Load + '_>> {
+    fn begin(&mut self, expected: &Expected, run: &Run) -> Result<Box<dyn Load + '_>> {
         let path = self.resolve()?;
         let failed = |source| {
             let message = format!("cannot restore into `{}`", path.display());
@@ -37,7 +37,7 @@ impl Target for Sqlite {
         let lock = TargetLock(Some(lock));
         // The copy beside, and the journal that holds the old pages or the new ones.
         let live_bytes = fs::metadata(&path).map_or(0, |live| live.len());
-        let plain_bytes = plain_bytes.unwrap_or(0);
+        let plain_bytes = expected.plain_bytes.unwrap_or(0);
         require_room(folder(&path), plain_bytes + plain_bytes.max(live_bytes), Stage::Target)?;
         let scratch = Scratch::new(folder(&path), &path).map_err(failed)?;
         let database = Self { path, ..self.clone() };

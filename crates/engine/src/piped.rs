@@ -3,20 +3,18 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{ChildStdin, ChildStdout, Command};
+use std::process::{ChildStdin, ChildStdout, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::status::{Ended, Status};
-use crate::child::{Heard, Running};
-use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::run::Run;
+use crate::child::Running;
+use crate::error::{Error, ErrorKind, Result};
 
-/// Bytes on their way through GnuPG. `Ok(0)` means that its own word and its exit status said that all was well.
+/// Bytes on their way through a child. `Ok(0)` means that its verdict was good: its own word, and its exit status.
 ///
 /// Both pipes are served by the thread that reads: what comes in may belong to it.
-pub(crate) struct Piped<'a> {
+pub(crate) struct Piped<'a, T> {
     inner: Box<dyn Read + Send + 'a>,
     /// What was taken from `inner`, or stands before it, and the child has not taken yet.
     part: Vec<u8>,
@@ -24,44 +22,41 @@ pub(crate) struct Piped<'a> {
     /// Closed at the end of `inner`, and before the child is waited for.
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
-    running: Running<Status>,
+    running: Running<T>,
     /// Whether the child took all that there was.
     took_all: bool,
-    verdict: Option<Verdict<'a>>,
+    verdict: Option<Verdict<'a, T>>,
     has_ended: bool,
 }
 
-type Verdict<'a> = Box<dyn FnOnce(&Ended) -> Result<()> + Send + 'a>;
+/// How a child ended.
+pub(crate) struct Ended<T> {
+    pub(crate) status: ExitStatus,
+    /// What it said, but for the text.
+    pub(crate) lines: Vec<T>,
+    /// The error of a child that ended badly, with its last words.
+    pub(crate) failed: Error,
+    /// Whether it took all that there was.
+    pub(crate) took_all: bool,
+}
 
-impl<'a> Piped<'a> {
-    /// Starts `command`, whose three streams are pipes. `first` is sent before what `inner` gives.
-    pub(super) fn start(
-        name: &str,
-        command: Command,
+type Verdict<'a, T> = Box<dyn FnOnce(&Ended<T>) -> Result<()> + Send + 'a>;
+
+impl<'a, T: Send + 'static> Piped<'a, T> {
+    /// Takes a child whose three streams are pipes. `first` is sent before what `inner` gives.
+    pub(crate) fn through(
+        mut running: Running<T>,
         inner: Box<dyn Read + Send + 'a>,
         first: &[u8],
-        run: &Run,
-        verdict: Verdict<'a>,
+        verdict: Verdict<'a, T>,
     ) -> Result<Self> {
-        let mut heard = 0;
-        let mut running = Running::start(name.to_owned(), command, Stage::Encrypt, run, move |line| {
-            match Status::parse(line) {
-                Some(status) if status.is_chatter() => Heard::Done,
-                // A message may hold more session keys than anybody has.
-                Some(_) if heard == MOST_LINES => Heard::Done,
-                Some(status) => {
-                    heard += 1;
-                    Heard::Line(status)
-                }
-                None => Heard::Text,
-            }
-        })?;
-        let silent = || Error::new(ErrorKind::Bug, format!("`{name}` was started without pipes")).at(Stage::Encrypt);
+        let (name, stage) = (running.name.clone(), running.stage);
+        let silent = || Error::new(ErrorKind::Bug, format!("`{name}` was started without pipes")).at(stage);
         let stdin = running.child.stdin.take().ok_or_else(silent)?;
         let stdout = running.child.stdout.take().ok_or_else(silent)?;
         for pipe in [stdin.as_fd(), stdout.as_fd()] {
             rustix::io::ioctl_fionbio(pipe, true).map_err(|source| {
-                Error::new(ErrorKind::Tool, format!("cannot talk to `{name}`")).at(Stage::Encrypt).because(source)
+                Error::new(ErrorKind::Tool, format!("cannot talk to `{name}`")).at(stage).because(source)
             })?;
             // Fewer changes from one process to the other. Where it is not allowed, the pipe stays as it is.
             #[cfg(target_os = "linux")]
@@ -144,7 +139,7 @@ impl<'a> Piped<'a> {
     }
 }
 
-impl Read for Piped<'_> {
+impl<T: Send + 'static> Read for Piped<'_, T> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.has_ended || buf.is_empty() {
             return Ok(0);
@@ -171,5 +166,3 @@ const PART_BYTES: usize = 256 * 1024;
 const PIPE_BYTES: usize = 1024 * 1024;
 /// How much later than the child we may notice a signal that was meant for both.
 const SAME_SIGNAL: Duration = Duration::from_millis(300);
-/// Lines of status that are kept.
-const MOST_LINES: usize = 1000;
