@@ -87,6 +87,10 @@ pub struct BackupArgs {
     #[arg(long, value_name = "TABLE")]
     pub exclude: Vec<String>,
 
+    /// Only this schema (PostgreSQL); may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub schema: Vec<String>,
+
     /// Compression: zstd (fast and small), gzip (opens everywhere) or none
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Compress::Zstd, hide_possible_values = true)]
     pub compress: Compress,
@@ -123,6 +127,10 @@ pub struct RestoreArgs {
     #[arg(long, short)]
     pub yes: bool,
 
+    /// What only PostgreSQL knows.
+    #[command(flatten)]
+    pub postgres: PostgresArgs,
+
     /// What opens an encrypted backup.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -130,6 +138,26 @@ pub struct RestoreArgs {
     /// Options for all that do the work.
     #[command(flatten)]
     pub work: WorkArgs,
+}
+
+/// What a restore into PostgreSQL may do.
+#[derive(Debug, Args)]
+pub struct PostgresArgs {
+    /// Only this schema (PostgreSQL); may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub schema: Vec<String>,
+
+    /// With --schema: drop what stands in other schemas and depends on it
+    #[arg(long, requires = "schema")]
+    pub cascade: bool,
+
+    /// Drop nothing: what is in the way is an error (PostgreSQL)
+    #[arg(long)]
+    pub no_drop: bool,
+
+    /// End the sessions that hold a lock on what is replaced (PostgreSQL)
+    #[arg(long)]
+    pub terminate_connections: bool,
 }
 
 /// Which backup is to be restored.

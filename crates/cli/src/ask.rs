@@ -6,7 +6,6 @@ use std::path::Path;
 
 use dbbackup::units::ByteSize;
 use dbbackup::{Cancel, Listed, Result};
-use fs_err as fs;
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -34,13 +33,13 @@ impl Answer {
     }
 }
 
-/// Asks whether `backup` may replace the database at `target`, which is there.
+/// Asks whether `backup` may replace the database `target`; `there` says what it holds.
 ///
 /// # Errors
 ///
 /// `Interrupted` for Ctrl-C instead of an answer.
-pub(crate) fn may_replace(target: &Path, backup: &Listed, cancel: &Cancel) -> Result<Answer> {
-    ask(&question(target, backup), "Replace it?", cancel)
+pub(crate) fn may_replace(target: &str, there: &str, backup: &Listed, cancel: &Cancel) -> Result<Answer> {
+    ask(&question(target, there, backup), "Replace it?", cancel)
 }
 
 /// Asks whether files of `backup` may replace those in `folder`.
@@ -92,22 +91,9 @@ pub(crate) fn wait_for_answer(cancel: &Cancel) -> Result<()> {
     }
 }
 
-fn question(target: &Path, backup: &Listed) -> String {
-    let now = Timestamp::now();
-    let there = match fs::metadata(target) {
-        Ok(there) => {
-            let changed = there.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
-            let changed = changed.map_or(String::new(), |changed| format!(", changed {}", age(changed, now)));
-            format!("{}{changed}", ByteSize(there.len()))
-        }
-        Err(_) => "not readable".to_owned(),
-    };
-    let mut question = format!(
-        "The database `{}` ({there})\nwill be replaced by `{}` ({}).",
-        target.display(),
-        backup.name,
-        provenance(backup),
-    );
+fn question(target: &str, there: &str, backup: &Listed) -> String {
+    let mut question =
+        format!("The database `{target}` ({there})\nwill be replaced by `{}` ({}).", backup.name, provenance(backup));
     let excluded = backup.manifest.dbbackup.as_ref().map_or([].as_slice(), |record| &record.excluded);
     if !excluded.is_empty() {
         let tables: Vec<String> = excluded.iter().map(|table| format!("`{table}`")).collect();

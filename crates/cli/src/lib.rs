@@ -8,6 +8,7 @@ pub mod args;
 mod ask;
 mod commands;
 mod config;
+mod database;
 pub mod exit_code;
 mod keys;
 mod place;

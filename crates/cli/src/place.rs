@@ -1,80 +1,12 @@
-//! Databases and stores: from what was typed to the engine's own.
+//! Stores and folders of media: from what was typed to the engine's own.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use dbbackup::manifest::source_id;
 use dbbackup::name::stem;
-use dbbackup::source::sqlite::Sqlite;
 use dbbackup::{Error, ErrorKind, Local, Result, nearest};
-use serde_json::{Map, Value, json};
 
-use crate::args::WorkArgs;
 use crate::config::Config;
-
-/// A database that was named on the command line.
-#[derive(Debug)]
-pub(crate) struct Database {
-    /// Its name in the store.
-    pub(crate) alias: String,
-    /// The file.
-    pub(crate) path: PathBuf,
-    /// Tables whose rows stay out of a backup.
-    pub(crate) exclude: Vec<String>,
-}
-
-impl Database {
-    /// Resolves a name of `dbbackup.toml` or a URL.
-    pub(crate) fn resolve(typed: &str, config: &Config) -> Result<Self> {
-        if let Some(entry) = config.databases.get(typed) {
-            if entry.password_file.is_some() {
-                return Err(Error::new(ErrorKind::Config, format!("cannot use `password_file` for `{typed}`"))
-                    .hint("a SQLite database has no password"));
-            }
-            let path = config.folder.join(sqlite_path(&entry.url)?);
-            return Ok(Self { alias: typed.to_owned(), path, exclude: entry.exclude.clone() });
-        }
-        if !typed.contains("://") {
-            let known = nearest(typed, config.databases.keys().map(String::as_str));
-            let hint = match known {
-                _ if Path::new(typed).is_file() => format!("did you mean `sqlite:///{typed}`?"),
-                Some(known) => format!("did you mean `{known}`?"),
-                None => "name one of dbbackup.toml, or give a URL: sqlite:///file".to_owned(),
-            };
-            return Err(Error::new(ErrorKind::Config, format!("cannot find database `{typed}`"))
-                .subject(typed)
-                .hint(hint));
-        }
-        let path = sqlite_path(typed)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Ok(Self { alias: stem(&name).to_owned(), path, exclude: Vec::new() })
-    }
-
-    /// Returns the engine's source and target for it.
-    pub(crate) fn sqlite(&self, work: &WorkArgs) -> Sqlite {
-        let lock_timeout = Duration::from_secs(work.lock_timeout.into());
-        Sqlite::new(&self.path).with_lock_timeout(lock_timeout).excluding(&self.exclude)
-    }
-
-    /// Returns the database's own name: the file without folder and ending.
-    pub(crate) fn own_name(&self) -> String {
-        stem(&self.path.file_name().unwrap_or_default().to_string_lossy()).to_owned()
-    }
-
-    /// Returns what tells this database from another of the same name.
-    pub(crate) fn source_id(&self) -> String {
-        source_id("sqlite", "", "", &self.path)
-    }
-
-    /// Returns the manifest's top level: what a Django project would write, so that it can restore the backup.
-    pub(crate) fn metadata() -> Map<String, Value> {
-        let metadata = json!({
-            "engine": "django.db.backends.sqlite3",
-            "connector": "dbbackup.db.sqlite.SqliteBackupConnector",
-        });
-        metadata.as_object().cloned().unwrap_or_default()
-    }
-}
 
 /// A folder of media that was named on the command line.
 #[derive(Debug)]
@@ -174,31 +106,7 @@ pub(crate) fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Reads `sqlite:///relative` and `sqlite:////absolute`, percent-decoded.
-fn sqlite_path(url: &str) -> Result<PathBuf> {
-    let bad = |why: &str, hint: &str| {
-        Error::new(ErrorKind::Config, format!("cannot use `{url}`: {why}")).subject(url).hint(hint)
-    };
-    match url.split_once("://") {
-        Some(("sqlite", rest)) => {
-            let path = rest.strip_prefix('/').filter(|path| !path.is_empty());
-            let hint = "three slashes for a relative path (sqlite:///shop.sqlite3), four for an absolute one";
-            let path = path.ok_or_else(|| bad("no path", hint))?;
-            if path == ":memory:" {
-                return Err(bad("a database in memory belongs to its process", "give a file"));
-            }
-            percent_decoded(path)
-        }
-        Some((scheme @ ("postgresql" | "postgres" | "mysql" | "mariadb" | "mongodb"), _)) => {
-            // The URL may hold a password, so it is not repeated.
-            Err(Error::new(ErrorKind::Unsupported, format!("cannot use `{scheme}://` databases"))
-                .hint("this version knows SQLite only"))
-        }
-        _ => Err(bad("no such kind of database", "this version knows sqlite:///file")),
-    }
-}
-
-fn percent_decoded(text: &str) -> Result<PathBuf> {
+pub(crate) fn percent_decoded(text: &str) -> Result<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -222,36 +130,6 @@ fn percent_decoded(text: &str) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_are_relative_with_three_slashes_and_absolute_with_four() {
-        for (url, path) in [
-            ("sqlite:///shop.sqlite3", "shop.sqlite3"),
-            ("sqlite:////srv/shop.sqlite3", "/srv/shop.sqlite3"),
-            ("sqlite:////srv/a%20b%3F%23%25.db", "/srv/a b?#%.db"),
-        ] {
-            assert_eq!(sqlite_path(url).unwrap(), Path::new(path));
-        }
-        for (url, kind) in [
-            ("sqlite://shop", ErrorKind::Config),
-            ("sqlite:///", ErrorKind::Config),
-            ("sqlite:///:memory:", ErrorKind::Config),
-            ("sqlite:///%zz", ErrorKind::Config),
-            ("oracle://x", ErrorKind::Config),
-            ("postgresql://user:canary@host/db", ErrorKind::Unsupported),
-        ] {
-            let error = sqlite_path(url).unwrap_err();
-            assert_eq!(error.kind(), kind, "{url}");
-            assert!(!format!("{error:?}").contains("canary"));
-        }
-    }
-
-    #[test]
-    fn a_mistyped_name_gets_a_hint() {
-        let config: Config = toml::from_str("[databases.shop]\nurl = 'sqlite:///a.db'").unwrap();
-        assert_eq!(Database::resolve("shop", &config).unwrap().path, Path::new("a.db"));
-        assert_eq!(Database::resolve("shpo", &config).unwrap_err().advice(), Some("did you mean `shop`?"));
-    }
 
     #[test]
     fn remote_stores_are_unsupported_and_unknown_ones_wrong() {

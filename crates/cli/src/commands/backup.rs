@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use super::{naming, require_same_source, run as surroundings};
 use crate::args::{Arguments, BackupArgs};
 use crate::config::Config;
+use crate::database::Database;
 use crate::exit_code;
 use crate::keys::recipients;
-use crate::place::{Database, store};
+use crate::place::store;
 use crate::progress;
 use crate::render::{Output, error_object, receipt_line, receipt_object};
 
@@ -79,14 +80,13 @@ impl BackupArgs {
         cancel: &Cancel,
     ) -> Result<Receipt> {
         let source_id = database.source_id();
-        let shown = database.path.display().to_string();
-        require_same_source(Kind::Database, &database.alias, &shown, &source_id, store, naming)?;
+        require_same_source(Kind::Database, &database.alias, &database.shown(), &source_id, store, naming)?;
         let request = Backup {
             kind: Kind::Database,
             reason: dbbackup::manifest::Reason::Asked,
             name: match &self.output {
                 Some(name) => BackupName::Given { name: name.clone(), existing: Existing::Refuse },
-                None => BackupName::Generated { naming, extension: "sqlite3" },
+                None => BackupName::Generated { naming, extension: database.extension() },
             },
             alias: database.alias.clone(),
             database: database.own_name(),
@@ -94,10 +94,10 @@ impl BackupArgs {
             source_id: Some(source_id),
             compression: self.compress.into(),
             recipients: recipients(&self.encryption.encrypt)?,
-            metadata: Database::metadata(),
+            metadata: database.metadata(),
         };
         let progress = progress::listener(output, &database.alias);
         let run = surroundings(Some(&self.work), progress, cancel);
-        backup(&request, &mut database.sqlite(&self.work), store, &run)
+        backup(&request, &mut *database.source(self)?, store, &run)
     }
 }

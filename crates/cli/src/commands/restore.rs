@@ -11,9 +11,10 @@ use super::{naming, run as surroundings};
 use crate::args::{Arguments, BackupChoice, RestoreArgs};
 use crate::ask::may_replace;
 use crate::config::Config;
+use crate::database::Database;
 use crate::exit_code;
 use crate::keys::{passphrase, unlock};
-use crate::place::{Database, local_file, store};
+use crate::place::{local_file, store};
 use crate::progress;
 use crate::render::{Output, report_object, seconds};
 
@@ -23,7 +24,7 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
     let given: Vec<String> = verb.choice.name.iter().cloned().collect();
     let naming = naming(&config, &given, None)?;
     let (store, backup) = verb.choice.find(Kind::Database, &config, &naming)?;
-    require_engine(&backup)?;
+    require_engine(&backup, &target)?;
 
     let passphrase = passphrase(verb.keys.passphrase_file.as_deref())?;
     let run = surroundings(Some(&verb.work), progress::listener(output, &target.alias), cancel);
@@ -31,26 +32,25 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
     if !verb.yes {
         unlock(&backup.name, &store, &mut run)?;
     }
-    let is_there = target.path.metadata().is_ok_and(|there| there.len() > 0 && !there.is_dir());
-    if is_there
-        && !verb.yes
-        && let Some(why) = may_replace(&target.path, &backup, cancel)?.refusal()
+    if !verb.yes
+        && let Some(there) = target.presence(&verb.work, &run)?
+        && let Some(why) = may_replace(&target.shown(), &there, &backup, cancel)?.refusal()
     {
         output.declined(why, &backup.name);
         return Ok(exit_code::DECLINED);
     }
 
-    let report = restore(&backup.name, &mut target.sqlite(&verb.work), &store, &run).map_err(|error| {
+    let report = restore(&backup.name, &mut *target.target(verb)?, &store, &run).map_err(|error| {
         let is_damaged = error.kind() == ErrorKind::Corrupt;
         if is_damaged { error.hint("the target is as it was; take an older backup, or another copy") } else { error }
     })?;
     drop(run);
     let size = ByteSize(report.plain_bytes);
     let took = seconds(report.duration);
-    output.line(&format!("{}: restored {} ({size} in {took})", target.path.display(), report.name));
+    output.line(&format!("{}: restored {} ({size} in {took})", target.shown(), report.name));
     report.notes.iter().for_each(|note| output.note(note));
     let mut object = report_object(&report);
-    object["into"] = json!(target.path);
+    object["into"] = json!(target.shown());
     output.object(&object);
     Ok(exit_code::DONE)
 }
@@ -99,16 +99,13 @@ pub(super) fn only_name<'a>(backups: impl Iterator<Item = &'a Listed>, store: &s
 }
 
 /// Fails for a backup that another kind of database made.
-fn require_engine(backup: &Listed) -> Result<()> {
+fn require_engine(backup: &Listed, target: &Database) -> Result<()> {
     if backup.kind == Kind::Media {
         let message = format!("cannot restore `{}` into a database: it is of media files", backup.name);
         return Err(Error::new(ErrorKind::Refused, message).subject(&backup.name).hint("use `dbbackup media restore`"));
     }
     match backup.manifest.engine() {
-        Some(engine) if !engine.contains("sqlite") && !engine.contains("spatialite") => {
-            let message = format!("cannot restore `{}` into a SQLite database: it is of `{engine}`", backup.name);
-            Err(Error::new(ErrorKind::Refused, message).subject(&backup.name))
-        }
-        _ => Ok(()),
+        Some(engine) => target.require_engine(engine, &backup.name),
+        None => Ok(()),
     }
 }

@@ -42,6 +42,7 @@ complete -c dbbackup -n "__fish_dbbackup_needs_command" -f -a "sqlite-load" -d '
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l to -d 'Store: a folder, or a name in dbbackup.toml' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l name -d 'Name of the database in the store [default: its key in dbbackup.toml, or the URL\'s last part]' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l exclude -d 'Leave out the rows of this table; may be given several times' -r
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l schema -d 'Only this schema (PostgreSQL); may be given several times' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand backup" -l compress -d 'Compression: zstd (fast and small), gzip (opens everywhere) or none' -r -f -a "zstd\t'Fast and small'
 gzip\t'For tools that know nothing else'
 none\t'Not at all'"
@@ -58,11 +59,15 @@ complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l from -d 'S
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l name -d 'Take the newest backup of this name' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l server -d 'Take only backups that this server made' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l into -d 'Database to restore into; it never chooses the backup' -r
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l schema -d 'Only this schema (PostgreSQL); may be given several times' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l passphrase-file -d 'File with the passphrase of the secret key, or of the backup [default: $DBBACKUP_PASSPHRASE; on a terminal it is asked for where one is needed]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l lock-timeout -d 'Seconds to wait for a lock that somebody holds' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l tmp-dir -d 'Folder for a temporary copy, where one cannot be avoided [default: the system\'s]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l config -d 'Names and retention [default: $DBBACKUP_CONFIG, else ./dbbackup.toml, else $XDG_CONFIG_HOME/dbbackup/dbbackup.toml]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -s y -l yes -d 'Do not ask'
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l cascade -d 'With --schema: drop what stands in other schemas and depends on it'
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l no-drop -d 'Drop nothing: what is in the way is an error (PostgreSQL)'
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l terminate-connections -d 'End the sessions that hold a lock on what is replaced (PostgreSQL)'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l json -d 'Print one JSON object on stdout, and progress as JSON lines on stderr'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -s q -l quiet -d 'Print errors only'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -s h -l help -d 'Print help'
