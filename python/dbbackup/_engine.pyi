@@ -96,8 +96,52 @@ class Tool:
 
     def __new__(cls, argv: Sequence[str], *, env: Mapping[str, str] = ...) -> Self: ...
 
-Source = Tool | Callable[[], Readable]
-"""What is dumped: a tool's output, or the file object that a callable opens."""
+@final
+class Postgres:
+    """A PostgreSQL database, which the engine dumps and restores by PostgreSQL's own programs.
+
+    `parameters` are libpq's, such as ``host``, ``port``, ``user``, ``dbname``, ``sslmode``; what is missing comes from
+    where libpq takes it. The password stands in the environment of those programs only. A dump has `dump_format`, and
+    a restore takes each. `exclude` has patterns as ``pg_dump`` takes them. `pg_dump`, `pg_restore` and `psql` are
+    commands of the user's; without them, what fits the server is looked for: on ``PATH``, in `folders`, and where
+    packages put them. `prefix` stands before each command. `lock_timeout` is in seconds.
+    """
+
+    def __new__(
+        cls,
+        parameters: Mapping[str, str],
+        *,
+        password: str | None = None,
+        dump_format: Literal["custom", "text", "cleaning-text"] = "custom",
+        exclude: Sequence[str] = ...,
+        schemas: Sequence[str] = ...,
+        drop: bool = True,
+        cascade: bool = False,
+        terminate_connections: bool = False,
+        lock_timeout: float = 30.0,
+        pg_dump: Sequence[str] = ...,
+        pg_restore: Sequence[str] = ...,
+        psql: Sequence[str] = ...,
+        folders: Sequence[str] = ...,
+        prefix: Sequence[str] = ...,
+        env: Mapping[str, str] = ...,
+        inherits_env: bool = True,
+        dump_options: Sequence[str] = ...,
+        restore_options: Sequence[str] = ...,
+        psql_options: Sequence[str] = ...,
+    ) -> Self: ...
+    def summary(self) -> tuple[int, int, int]:
+        """Ask the server: bytes, tables, and about how many rows."""
+
+    def execute(self, sql: str) -> None:
+        """Run one statement, on a connection of its own."""
+
+    @property
+    def source_id(self) -> str:
+        """What tells the database from others of its name: a SHA-256 of its server and name."""
+
+Source = Tool | Postgres | Callable[[], Readable]
+"""What is dumped: what the engine dumps itself, or the file object that a callable opens."""
 
 class Loader(Protocol):
     """What is restored into, in Python."""
@@ -125,7 +169,7 @@ class Stream:
     def read(self, size: int, /) -> bytes: ...
     def close(self) -> None: ...
 
-Target = Tool | Loader
+Target = Tool | Postgres | Loader
 """What is restored into."""
 
 @final
@@ -364,10 +408,10 @@ def restore(
 def source_id(kind: str, path: str) -> str:
     """Return what tells a source in files from others of its name: a SHA-256, in hexadecimal digits."""
 
-def open_dump(source: Tool) -> Dump:
+def open_dump(source: Tool | Postgres) -> Dump:
     """Start `source` and return what it writes."""
 
-def load(target: Tool, file: Readable) -> list[str]:
+def load(target: Tool | Postgres, file: Readable) -> list[str]:
     """Stream `file` into `target`, which changes nothing before its end; return what the user should know."""
 
 def encrypt_stream(file: Reader, *, recipients: Recipients) -> Stream:

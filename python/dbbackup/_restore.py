@@ -35,6 +35,8 @@ class RestoreOptions:
     servername: str | None = None
     exact: bool = False
     no_drop: bool = False
+    cascade: bool = False
+    terminate_connections: bool = False
     schemas: Sequence[str] = ()
     pg_options: str = ""
     passphrase: str | None = field(default=None, repr=False)
@@ -175,7 +177,7 @@ def run_restore(plan: RestorePlan, *, progress: _engine.Progress | None) -> _eng
     """
     target = plan.connector.restore_target()
     connection = connections[plan.alias]
-    if isinstance(target, _engine.Tool) and connection.in_atomic_block:
+    if isinstance(target, (_engine.Tool, _engine.Postgres)) and connection.in_atomic_block:
         message = f"cannot restore `{plan.alias}` inside a transaction of its own"
         raise RefusedError(message, subject=plan.alias, hint="leave the `atomic` block first")
     _close(connection)
@@ -233,6 +235,11 @@ def _apply(options: RestoreOptions, connector: Any) -> list[str]:
         if not hasattr(connector, "drop"):
             surprises.append(f"-r/--no-drop does nothing here: `{name}` has nothing to drop first")
         connector.drop = False
+    for name in ("cascade", "terminate_connections"):
+        if getattr(options, name):
+            if not hasattr(connector, name):
+                surprises.append(f"--{name.replace('_', '-')} does nothing here: it is for PostgreSQL")
+            setattr(connector, name, True)
     if options.pg_options:
         if not hasattr(connector, "pg_options"):
             surprises.append(f"--pg-options does nothing here: `{name}` does not use PostgreSQL's tools")

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.contract.conftest import predecessor as predecessor
 from tests.postgres import VERSIONS, Database, Server, running
+from tests.project import Project
 
 Servers = Callable[[int], Server]
 NewDatabase = Callable[..., Database]
+NewProject = Callable[..., Project]
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +51,18 @@ def new_database() -> Iterator[NewDatabase]:
             return stack.enter_context(server.database(name, **options))
 
         yield make
+
+
+@pytest.fixture
+def new_project(tmp_path: Path) -> NewProject:
+    """Make a project on a database, with options of its connector."""
+
+    def make(database: Database, extra: str = "", *, engine: str | None = None, **options: Any) -> Project:
+        more = {"ENGINE": engine} if engine else {}
+        project = Project(tmp_path / "project")
+        project.configure(f"DATABASES = {{'default': {database.settings(**more)!r}}}")
+        project.configure(f"DBBACKUP_CONNECTORS = {{'default': {options!r}}}")
+        project.configure(extra)
+        return project
+
+    return make

@@ -52,6 +52,16 @@ class Command(DbbackupCommand):
             "-r", "--no-drop", action="store_true", help="PostgreSQL and MongoDB: drop nothing first."
         )
         parser.add_argument(
+            "--cascade",
+            action="store_true",
+            help="PostgreSQL, with --schema: also drop what stands in other schemas and depends on it.",
+        )
+        parser.add_argument(
+            "--terminate-connections",
+            action="store_true",
+            help="PostgreSQL: end the sessions that hold a lock on what is replaced.",
+        )
+        parser.add_argument(
             "--pg-options", default="", help="PostgreSQL: more options for pg_restore, quoted."
         )
         parser.add_argument(
@@ -70,6 +80,8 @@ class Command(DbbackupCommand):
         exact: bool,
         schema: list[str],
         no_drop: bool,
+        cascade: bool,
+        terminate_connections: bool,
         pg_options: str,
         no_safety_backup: bool,
         passphrase: str | None,
@@ -88,6 +100,8 @@ class Command(DbbackupCommand):
                 servername=servername,
                 exact=exact,
                 no_drop=no_drop,
+                cascade=cascade,
+                terminate_connections=terminate_connections,
                 schemas=schema,
                 pg_options=pg_options,
                 passphrase=given_passphrase(passphrase, passphrase_file),
