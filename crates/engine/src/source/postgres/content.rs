@@ -36,6 +36,7 @@ impl Counting {
         let mut session = Session::start(postgres, Stage::Source, run)?;
         session.tell("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
         session.tell(&format!("SET TRANSACTION SNAPSHOT {}", literal(snapshot)))?;
+        session.tell(&postgres.lock_timeout())?;
         let mut tables: Vec<Table> = session.ask(TABLES)?;
         tables.retain(|table| postgres.schemas.is_empty() || postgres.schemas.contains(&table.schema));
         let migrations = migrations(&mut session)?;

@@ -18,6 +18,7 @@ impl Source for Postgres {
     fn open(&mut self, run: &Run) -> Result<Box<dyn Dump>> {
         let mut session = Session::start(self, Stage::Source, run)?;
         session.tell("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+        session.tell(&self.lock_timeout())?;
         let server: Server = session.ask(SERVER)?;
         self.require_schemas(&mut session)?;
         let excluded = excluded(&mut session, &self.excluded)?;
@@ -55,6 +56,11 @@ impl Source for Postgres {
 }
 
 impl Postgres {
+    /// Returns what lets a transaction wait for a lock as long as it may.
+    pub(super) fn lock_timeout(&self) -> String {
+        format!("SET LOCAL lock_timeout = {}", self.lock_timeout.as_millis().max(1))
+    }
+
     /// Fails if a schema that is asked for is not there: `pg_dump` itself fails only if none is.
     fn require_schemas(&self, session: &mut Session) -> Result<()> {
         let there: Vec<String> = session.ask("SELECT jsonb_agg(nspname) FROM pg_catalog.pg_namespace")?;
@@ -133,7 +139,8 @@ impl Read for PostgresDump {
 /// Gives an error of `pg_dump` its kind.
 fn failed(error: Error) -> Error {
     let said = error.to_string();
-    if said.contains("lock timeout") {
+    // `--lock-wait-timeout` is a statement timeout while tables are locked.
+    if said.contains("LOCK TABLE") && said.contains("timeout") {
         return Error::new(ErrorKind::Busy, said).at(Stage::Source).hint("try again when that has ended");
     }
     if said.contains("permission denied") {

@@ -95,8 +95,7 @@ impl PostgresLoad<'_> {
 
     fn settle(&mut self) -> Result<()> {
         self.session.tell("BEGIN")?;
-        let timeout = self.postgres.lock_timeout.as_millis().max(1);
-        self.session.tell(&format!("SET LOCAL lock_timeout = {timeout}"))
+        self.session.tell(&self.postgres.lock_timeout())
     }
 }
 

@@ -211,7 +211,10 @@ impl Session {
         }
         let said = self.running.said();
         let said = self.postgres.connection.password().map_or_else(|| said.clone(), |password| password.masked(&said));
-        explain(&self.postgres, &said, status).at(stage)
+        let error = explain(&self.postgres, &said, status).at(stage);
+        // A backup ends nobody's session.
+        let is_backup = stage == Stage::Source && error.kind() == ErrorKind::Busy;
+        if is_backup { error.hint("try again when that has ended") } else { error }
     }
 }
 
