@@ -58,11 +58,7 @@ impl Blockers {
             return Ok(());
         }
         state.looked = Some(now);
-        let mut session = match state.session.take() {
-            Some(session) => session,
-            None => Session::start(&self.postgres, Stage::Target, &self.run)?,
-        };
-        let blockers: Vec<Blocker> = session.ask(&BLOCKERS.replace("{pid}", &self.pid.to_string()))?;
+        let Some((mut session, blockers)) = self.ask(state.session.take())? else { return Ok(()) };
         if blockers.is_empty() {
             state.blocked_since = None;
         } else if self.postgres.terminates {
@@ -78,6 +74,21 @@ impl Blockers {
         }
         state.session = Some(session);
         Ok(())
+    }
+
+    /// Returns who is in the way; `None` if there is no second connection: the lock timeout holds without, and the role
+    /// or the server may have no more of them.
+    fn ask(&self, session: Option<Session>) -> Result<Option<(Session, Vec<Blocker>)>> {
+        let asked = session.map_or_else(|| Session::start(&self.postgres, Stage::Target, &self.run), Ok).and_then(
+            |mut session| {
+                let blockers = session.ask(&BLOCKERS.replace("{pid}", &self.pid.to_string()))?;
+                Ok((session, blockers))
+            },
+        );
+        match asked {
+            Err(error) if error.kind() != ErrorKind::Interrupted => Ok(None),
+            asked => asked.map(Some),
+        }
     }
 
     fn busy(&self, blockers: &[Blocker]) -> Error {
@@ -101,9 +112,10 @@ impl Blocker {
     fn describe(&self) -> String {
         let application = self.application.as_deref().filter(|name| !name.is_empty()).unwrap_or("unknown");
         let user = self.user.as_deref().unwrap_or("unknown");
-        let state = self.state.as_deref().unwrap_or("at work");
+        // Only superusers and roles of `pg_read_all_stats` may know of others.
+        let state = self.state.as_deref().map_or(String::new(), |state| format!(", {state}"));
         let since = self.since.as_deref().map_or(String::new(), |since| format!(" since {since}"));
-        format!("process {} ({application} of {user}, {state}{since})", self.pid)
+        format!("process {} ({application} of {user}{state}{since})", self.pid)
     }
 }
 
