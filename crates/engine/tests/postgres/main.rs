@@ -1,5 +1,6 @@
 //! PostgreSQL as it is in the field: real servers, old and new, which are busy, killed, short of roles and of rights.
 
+mod blocked;
 mod failed;
 mod killed;
 mod round_trip;
