@@ -31,7 +31,7 @@ DECLARE
       UNION ALL SELECT 'pg_publication_rel'::regclass, oid, 0, 0 FROM pg_publication_rel
       UNION ALL SELECT 'pg_extension'::regclass, oid, 0, 0 FROM pg_extension
     ) AS everything
-    WHERE objid >= 16384 AND schema NOT IN (SELECT oid FROM pg_namespace WHERE nspname = ANY ($1))
+    WHERE objid >= 16384 AND schema NOT IN (SELECT oid FROM pg_namespace WHERE nspname = ANY ($1) OR nspname ~ '^pg_')
   $query$;
   victim record;
   privilege record;

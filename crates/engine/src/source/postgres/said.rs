@@ -44,7 +44,7 @@ impl<'a> Report<'a> {
         let lines: Vec<&str> = said.lines().collect();
         let (at, (code, message)) = lines.iter().enumerate().rev().find_map(|(at, line)| Some((at, coded(line)?)))?;
         let rest: Vec<&str> =
-            lines[at + 1..].iter().copied().take_while(|line| !line.starts_with("LOCATION:")).collect();
+            lines[at + 1..].iter().copied().take_while(|line| !line.starts_with("LOCATION:") && code != OURS).collect();
         let text = std::iter::once(message).chain(rest).collect::<Vec<_>>().join("; ");
         Some(Self { code, text })
     }
