@@ -114,7 +114,12 @@ impl Load for PostgresLoad<'_> {
         let text = self.text(archive, Box::new(Cursor::new(head).chain(&mut *plain)))?;
 
         self.settle()?;
-        let kept = if self.postgres.drops { Kept::copy(&mut self.session, &self.excluded)? } else { Kept::default() };
+        let schemas = &self.postgres.schemas;
+        let kept = if self.postgres.drops {
+            Kept::copy(&mut self.session, &self.excluded, schemas)?
+        } else {
+            Kept::nothing(&self.excluded, schemas)
+        };
         if self.postgres.drops {
             self.session.tell(&clearing(self.postgres))?;
         }
