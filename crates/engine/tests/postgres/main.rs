@@ -3,5 +3,6 @@
 mod blocked;
 mod failed;
 mod killed;
+mod parts;
 mod round_trip;
 mod world;
