@@ -71,8 +71,9 @@ fn options_of_the_user_reach_the_clients_and_bad_ones_change_nothing() {
     let mut wrong_psql = postgres(&database).with_options(vec![], vec![], bad());
     assert!(world.restore(&mut wrong_psql).is_err());
     // Not even these make half of a restore.
-    for psql in [["-v", "ON_ERROR_STOP=0"], ["-v", "AUTOCOMMIT=off"], ["-v", "ON_ERROR_ROLLBACK=on"]] {
-        let options = psql.map(Into::into).to_vec();
+    let on = ["-v", "ON_ERROR_ROLLBACK=on"];
+    for psql in [["-v", "ON_ERROR_STOP=0"], ["-v", "AUTOCOMMIT=off"], ["--set", "ON_ERROR_STOP="]] {
+        let options = on.into_iter().chain(psql).map(Into::into).collect();
         let mut target = postgres(&database).with_options(vec![], vec![], options);
         let text = "-- PostgreSQL database dump\nCREATE TABLE public.half (a integer);\nSELECT 1/0;\n\
             CREATE TABLE public.rest (a integer);\n--\n-- PostgreSQL database dump complete\n--\n";

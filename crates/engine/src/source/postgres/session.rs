@@ -39,8 +39,10 @@ impl Session {
     pub(super) fn start(postgres: &Postgres, stage: Stage, run: &Run) -> Result<Self> {
         let client = postgres.tools.psql()?;
         let mut command = postgres.tools.command(&client, &postgres.connection);
-        command.args(["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose"]);
-        command.arg("-d").arg(postgres.connection.conninfo()?).args(&postgres.psql_options);
+        // The last word is ours: a restore that goes on after an error would be half of one.
+        command.args(&postgres.psql_options).args(["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1"]);
+        command.args(["-v", "ON_ERROR_ROLLBACK=off", "-v", "AUTOCOMMIT=on", "-v", "VERBOSITY=verbose"]);
+        command.arg("-d").arg(postgres.connection.conninfo()?);
         // Answers are read as UTF-8; a dump says itself what it is.
         command.env("PGCLIENTENCODING", "UTF8").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut running = Running::start("psql".to_owned(), command, stage, run, |_| Heard::Text)?;
