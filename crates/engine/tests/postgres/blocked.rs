@@ -79,8 +79,7 @@ fn who_is_in_the_way_is_ended_on_request() {
         let world = World::default();
         world.backup(&mut postgres(&database), Compression::Zstd).unwrap();
         move_on(&database);
-        let clerks: Vec<Holder> =
-            LOCKS.iter().map(|lock| Holder::start(&database, database.owner(), lock)).collect();
+        let clerks: Vec<Holder> = LOCKS.iter().map(|lock| Holder::start(&database, database.owner(), lock)).collect();
         world.restore(&mut postgres(&database).terminating(true)).unwrap();
         assert!(database.dump_text() == before);
         drop(clerks);

@@ -42,10 +42,9 @@ fn a_client_that_is_not_there_or_is_something_else_is_an_error() {
     let before = database.dump_text();
     for own in ["/no/such/program", "true", "cat"] {
         let own = vec![own.into()];
-        for tools in [
-            Tools { psql: own.clone(), ..tools(&server) },
-            Tools { pg_restore: own.clone(), ..tools(&server) },
-        ] {
+        for tools in
+            [Tools { psql: own.clone(), ..tools(&server) }, Tools { pg_restore: own.clone(), ..tools(&server) }]
+        {
             let error = world.restore(&mut postgres(&database).with_tools(tools)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{error}");
         }

@@ -43,7 +43,8 @@ impl Clients {
 
 /// Waits until nobody else is in a database: what was not committed is rolled back then.
 fn is_left(database: &Database) -> bool {
-    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let sessions =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     eventually(|| database.psql(sessions).trim() == "0")
 }
 

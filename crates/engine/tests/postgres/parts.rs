@@ -31,7 +31,10 @@ fn one_schema_comes_back_and_the_others_stay() {
                 let others = database.psql("SELECT count(*) FROM pg_largeobject_metadata; SELECT * FROM customer");
                 world.restore(&mut postgres(&database).only_schemas(["the one"])).unwrap();
                 assert_eq!(database.psql("SELECT * FROM \"the one\".t").trim(), "1|one");
-                assert_eq!(database.psql("SELECT count(*) FROM other.t; SELECT count(*) FROM \"Order\"").trim(), "0\n0");
+                assert_eq!(
+                    database.psql("SELECT count(*) FROM other.t; SELECT count(*) FROM \"Order\"").trim(),
+                    "0\n0"
+                );
                 let now = database.psql("SELECT count(*) FROM pg_largeobject_metadata; SELECT * FROM customer");
                 assert_eq!(now, others);
                 if !is_only_that {
@@ -90,7 +93,9 @@ fn without_dropping_a_conflict_changes_nothing_and_an_empty_database_is_filled()
         for format in FORMATS {
             let database = shop(&server, true, 100);
             let world = World::default();
-            world.backup(&mut postgres(&database).with_format(format).excluding(["Customer"]), Compression::Zstd).unwrap();
+            world
+                .backup(&mut postgres(&database).with_format(format).excluding(["Customer"]), Compression::Zstd)
+                .unwrap();
             move_on(&database);
             let before = database.dump_text();
             let error = world.restore(&mut postgres(&database).dropping(false)).unwrap_err();
