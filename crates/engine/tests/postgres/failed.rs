@@ -91,7 +91,7 @@ fn bytes_after_the_end_of_a_backup_without_manifest_are_never_restored() {
     for (format, compression) in
         [(Format::Custom, Compression::None), (Format::Text, Compression::None), (Format::Custom, Compression::Gzip)]
     {
-        for more in [&b"\0"[..], b"junk", b"DROP TABLE public.customer CASCADE;\n", &[b'x'; 3_000_000]] {
+        for more in [&b"\0"[..], b"junk", b"DROP TABLE public.customer CASCADE;\n", &vec![b'x'; 3_000_000]] {
             let world = World::default();
             world.backup(&mut postgres(&database).with_format(format), compression).unwrap();
             let result = world.restore_plain([&world.bytes(), more].concat(), &mut postgres(&database));

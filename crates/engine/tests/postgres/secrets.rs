@@ -31,7 +31,7 @@ fn target(database: &Database, connection: Connection) -> Postgres {
 }
 
 fn encoded(part: &str) -> String {
-    part.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    part.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"))
 }
 
 #[test]
