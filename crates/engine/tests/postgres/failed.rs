@@ -26,7 +26,7 @@ const FORMATS: [Format; 2] = [Format::Custom, Format::Text];
 
 #[test]
 fn a_backup_that_is_not_what_its_manifest_says_changes_nothing() {
-    for server in servers() {
+    if let Some(server) = servers().next() {
         let database = shop(&server, true, 300);
         for (format, compression) in [
             (Format::Custom, Compression::None),

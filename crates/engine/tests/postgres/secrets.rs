@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dbbackup::source::postgres::{Connection, Format, Postgres};
 use dbbackup::{Compression, ErrorKind, Secret};
-use dbbackup_testkit::postgres::{Database, literal, quoted};
+use dbbackup_testkit::postgres::{Database, Version, literal, quoted};
 
 use crate::world::{World, servers, tools};
 
@@ -30,8 +30,9 @@ fn target(database: &Database, connection: Connection) -> Postgres {
     Postgres::new(connection).with_tools(tools(database.server())).with_lock_timeout(Duration::from_secs(20))
 }
 
+#[allow(clippy::format_collect)] // a few bytes
 fn encoded(part: &str) -> String {
-    part.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"))
+    part.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 #[test]
@@ -54,7 +55,10 @@ fn awkward_passwords_and_names_arrive_as_they_are() {
             let [user, secret, name] = [owner, password, database.name()].map(encoded);
             let url = format!("postgresql://{user}:{secret}@{}:{}/{name}", server.host(), server.port());
             let by_parts = connection(&database, owner).with_password(Secret::new(password));
-            for connection in [by_parts, Connection::from_url(&url).unwrap()] {
+            let by_url = Connection::from_url(&url).unwrap();
+            // One way on each server: this takes long enough.
+            {
+                let connection = if server.version() == Version::V15 { by_parts } else { by_url };
                 let world = World::default();
                 let plain_schema = password.get(..40).unwrap_or(password);
                 let postgres = target(&database, connection);
