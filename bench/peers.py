@@ -13,7 +13,7 @@ from bench.measure import ROOT, Case, FailedError
 
 PREDECESSOR = "django-dbbackup==5.4.0"
 SAME_DJANGO = "Django>=5.2,<6"
-TOOLS = ("cc", "cp", "gpg", "openssl", "pigz", "sqlite3", "sync", "tar", "zstd")
+TOOLS = ("cc", "cp", "gpg", "openssl", "pg_dump", "pg_restore", "pigz", "sqlite3", "sync", "tar", "zstd")
 
 
 class Peers:
@@ -47,6 +47,7 @@ class Peers:
             "pigz": ("pigz", "--version"),
             "gpg": ("gpg", "--version"),
             "openssl": ("openssl", "version"),
+            "pg_dump": ("pg_dump", "--version"),
             "tar": ("tar", "--version"),
             "sqlite3": ("sqlite3", "--version"),
         }
@@ -67,7 +68,7 @@ def _release_binary() -> str:
 def _environment(folder: Path) -> Path:
     """Make an environment with the predecessor in it, once, and return its Python."""
     python = folder / "bin" / "python"
-    done = folder / "done"
+    done = folder / "done-with-psycopg"
     if not done.exists():
         print(f"installing {PREDECESSOR}, once", flush=True)
         venv.create(folder, with_pip=True, clear=True)
@@ -80,6 +81,7 @@ def _environment(folder: Path) -> Path:
             "--disable-pip-version-check",
             PREDECESSOR,
             SAME_DJANGO,
+            "psycopg[binary]>=3.3",
         ]
         subprocess.run(argv, cwd=ROOT, check=True)
         done.touch()

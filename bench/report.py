@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.data import Dataset
 from bench.measure import Case
 from bench.media import MediaData
+from bench.postgresql import PostgresqlData
 from bench.targets import Results
 
 COLUMNS = ("date", "machine", "cpu", "dataset", "dataset_bytes", "group", "who", "round")
@@ -31,7 +32,10 @@ def machine() -> tuple[str, str]:
 
 
 def write_csv(
-    path: Path, results: Results, datasets: Mapping[str, Dataset | MediaData], command: Callable[[Case], str]
+    path: Path,
+    results: Results,
+    datasets: Mapping[str, Dataset | MediaData | PostgresqlData],
+    command: Callable[[Case], str],
 ) -> None:
     """Write one row for each round of each case; `datasets` says what it ran on."""
     path.parent.mkdir(parents=True, exist_ok=True)

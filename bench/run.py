@@ -17,10 +17,16 @@ from bench.encryption import ENCRYPTION_GROUPS, EncryptionCases
 from bench.measure import Case, FailedError, Measured, measure
 from bench.media import MEDIA_GROUPS, MediaCases, MediaData
 from bench.peers import Peers
+from bench.postgresql import POSTGRESQL_GROUPS, PostgresqlCases, PostgresqlData
 from bench.report import machine, tables, write_csv
 from bench.targets import Results, table
 
-SUITES = {"sqlite": GROUPS, "encryption": ENCRYPTION_GROUPS, "media": MEDIA_GROUPS}
+SUITES = {
+    "sqlite": GROUPS,
+    "encryption": ENCRYPTION_GROUPS,
+    "media": MEDIA_GROUPS,
+    "postgresql": POSTGRESQL_GROUPS,
+}
 ALL_GROUPS = tuple(group for groups in SUITES.values() for group in groups)
 LARGER = 10
 """`--large` measures the memory at this many times the size, too."""
@@ -38,16 +44,16 @@ def main() -> int:
 
 def _run(options: argparse.Namespace, peers: Peers, stack: ExitStack) -> int:
     measured: dict[str, list[Case]] = {}
-    datasets: dict[str, Dataset | MediaData] = {}
+    datasets: dict[str, Dataset | MediaData | PostgresqlData] = {}
     for name, groups in SUITES.items():
         only = [group for group in options.only if group in groups]
+        if name == "sqlite" and (only or set(options.only) & set(POSTGRESQL_GROUPS)):
+            only = ["start", *(group for group in only if group != "start")]
         if not only:
             continue
         if name == "encryption" and "gpg" in peers.missing:
             print("left out: encryption, because gpg is not installed", flush=True)
             continue
-        if name == "sqlite":
-            only = ["start", *(group for group in only if group != "start")]
         suite = _suite(name, peers, options.scale, stack)
         measured[name] = _possible((case for group in only for case in suite.group(group)), peers)
         datasets |= dict.fromkeys((case.id for case in measured[name]), suite.data)
@@ -61,20 +67,26 @@ def _run(options: argparse.Namespace, peers: Peers, stack: ExitStack) -> int:
     print("\n".join(tables(results)))
     print(f"\ntargets\n{table(results)}\n")
     for name, cases in measured.items():
+        if all(case.group == "start" for case in cases):
+            continue
         path = options.results / f"{name}.csv"
         write_csv(path, Results({case.id: case for case in cases}, results.rounds), datasets, peers.readable)
         print(f"every round: {path}")
     return 0
 
 
-def _suite(name: str, peers: Peers, scale: float, stack: ExitStack) -> Cases | EncryptionCases | MediaCases:
+def _suite(
+    name: str, peers: Peers, scale: float, stack: ExitStack
+) -> Cases | EncryptionCases | MediaCases | PostgresqlCases:
     match name:
         case "sqlite":
             return Cases(peers, Dataset(scale))
         case "encryption":
             return stack.enter_context(closing(EncryptionCases(peers, Dataset(scale))))
-        case _:
+        case "media":
             return MediaCases(peers, MediaData())
+        case _:
+            return stack.enter_context(closing(PostgresqlCases(peers, PostgresqlData(scale))))
 
 
 def _options() -> argparse.Namespace:

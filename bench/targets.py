@@ -111,6 +111,20 @@ def _targets(cases: Iterable[Case]) -> Iterator[Target]:
         ("decrypt/ours-cli", "decrypt/gpg-digest", "decrypt: time of `openssl dgst -sha256` and `gpg -d`"),
     ):
         yield Target(id="h", text=text, value=_times(case_id, other), at_most=1.1)
+    zstd, gzip = "postgresql-zstd/ours-cli", "postgresql-gzip"
+    pipe, theirs = "postgresql-zstd/pg_dump-zstd-synced", f"{gzip}/django-dbbackup"
+    for text, value, at_most, at_least in (
+        ("zstd: time of `pg_dump | zstd -3 -T2` and sync", _times(zstd, pipe), 1.15, -inf),
+        ("zstd: times as fast as django-dbbackup's -z", _times(theirs, zstd), inf, 4.5),
+        ("gzip: times as fast as django-dbbackup's -z", _times(theirs, f"{gzip}/ours-django"), inf, 3.3),
+        (
+            "restore: time of `pg_restore -1 --clean`",
+            _times("postgresql-restore/ours-cli", "postgresql-restore/pg_restore"),
+            1.15,
+            -inf,
+        ),
+    ):
+        yield Target(id="i", text=f"PostgreSQL, {text}", value=value, at_most=at_most, at_least=at_least)
     for case in cases:
         if case.who.startswith("ours-") and case.moves_data:
             memory = _own_kib(case.id)

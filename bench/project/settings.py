@@ -7,12 +7,21 @@ SECRET_KEY = "no secrets here"
 USE_TZ = True
 MEDIA_ROOT = Path(os.environ.get("BENCH_MEDIA", Path(__file__).parent / "media")).resolve()
 INSTALLED_APPS = ["dbbackup"]
-DATABASES = {
-    "default": {
+if "BENCH_POSTGRESQL" in os.environ:
+    DATABASE: dict[str, object] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": os.environ["BENCH_POSTGRESQL"],
+        "USER": os.environ["PGUSER"],
+        "HOST": os.environ["PGHOST"],
+        "PORT": os.environ["PGPORT"],
+        "PASSWORD": None,
+    }
+else:
+    DATABASE = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": Path(os.environ["BENCH_DATABASE"]).resolve(),
     }
-}
+DATABASES = {"default": DATABASE}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
