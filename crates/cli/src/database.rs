@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::{BackupArgs, RestoreArgs, WorkArgs};
 use crate::config::{Config, DatabaseEntry};
-use crate::place::percent_decoded;
+use crate::place::decoded_path;
 use crate::render::age;
 
 /// A database that was named on the command line.
@@ -229,7 +229,7 @@ fn sqlite_path(url: &str) -> Result<PathBuf> {
             if path == ":memory:" {
                 return Err(bad("a database in memory belongs to its process", "give a file"));
             }
-            percent_decoded(path)
+            decoded_path(path)
         }
         Some((scheme @ ("mysql" | "mariadb" | "mongodb"), _)) => {
             // The URL may hold a password, so it is not repeated.

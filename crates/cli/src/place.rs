@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dbbackup::manifest::source_id;
 use dbbackup::name::stem;
-use dbbackup::{Error, ErrorKind, Local, Result, nearest};
+use dbbackup::{Error, ErrorKind, Local, Result, nearest, percent_decoded};
 
 use crate::config::Config;
 
@@ -56,7 +56,7 @@ pub(crate) fn store(typed: &str, config: &Config) -> Result<Local> {
             require_no_typo(typed, config)?;
             local(folder.join(place))
         }
-        Some(("file", path)) => local(folder.join(percent_decoded(path)?)),
+        Some(("file", path)) => local(folder.join(decoded_path(path)?)),
         Some(("s3" | "gs" | "azblob" | "sftp", _)) => Err(Error::new(
             ErrorKind::Unsupported,
             format!("cannot use store `{place}`: only folders work in this version"),
@@ -106,24 +106,13 @@ pub(crate) fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-pub(crate) fn percent_decoded(text: &str) -> Result<PathBuf> {
+/// Returns the path that a part of a URL means.
+pub(crate) fn decoded_path(text: &str) -> Result<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        if first != b'%' {
-            bytes.push(first);
-            continue;
-        }
-        let digits = rest.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|&byte| byte != 0);
-        bytes.push(byte.ok_or_else(|| {
-            Error::new(ErrorKind::Config, format!("cannot use `{text}`: `%` without two hexadecimal digits"))
-                .hint("write a `%` as `%25`")
-        })?);
-        rest = &rest[2..];
-    }
+    let bytes = percent_decoded(text).ok_or_else(|| {
+        Error::new(ErrorKind::Config, format!("cannot use `{text}`: `%` without two hexadecimal digits"))
+            .hint("write a `%` as `%25`")
+    })?;
     Ok(PathBuf::from(std::ffi::OsString::from_vec(bytes)))
 }
 

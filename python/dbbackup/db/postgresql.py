@@ -123,18 +123,24 @@ class PgDumpConnector(BaseCommandDBConnector):
         self.prepare()
         self.notes += _engine.load(self.postgres("restore"), dump)
 
-    def postgres(self, side: _Side, **options: Any) -> _engine.Postgres:
+    def postgres(self, side: _Side, *, administrator: bool = False) -> _engine.Postgres:
         """Return the database as the engine knows it.
 
         Args:
             side: Whose prefix, suffix and environment are meant.
-            **options: Those of :class:`dbbackup._engine.Postgres` that are other than usual.
+            administrator: Whether ``ADMIN_USER`` connects, not the database's own user.
 
         """
+        parameters, password = self._parameters(), self.settings.get("PASSWORD")
+        if administrator:
+            parameters["user"], password = (
+                str(self.settings["ADMIN_USER"]),
+                self.settings.get("ADMIN_PASSWORD"),
+            )
         is_dump = side == "dump"
         environment = {**self.env, **(self.dump_env if is_dump else self.restore_env)}
-        arguments: dict[str, Any] = {
-            "password": self.settings.get("PASSWORD") or None,
+        options: dict[str, Any] = {
+            "password": password or None,
             "dump_format": self._dump_format,
             "exclude": self.exclude,
             "schemas": self.schemas or [],
@@ -148,7 +154,7 @@ class PgDumpConnector(BaseCommandDBConnector):
             "inherits_env": self.use_parent_env,
             **self._programs(side),
         }
-        return _engine.Postgres(self._parameters(), **{**arguments, **options})
+        return _engine.Postgres(parameters, **options)
 
     @property
     def _dump_format(self) -> str:
@@ -188,20 +194,9 @@ class PgDumpGisConnector(PgDumpConnector):
 
     def prepare(self) -> None:
         """Make the extension as ``ADMIN_USER``: it needs rights that the database's owner may not have."""
-        admin = self.settings.get("ADMIN_USER")
-        if not admin:
-            return
-        parameters = {**self._parameters(), "user": str(admin)}
-        administrator = _engine.Postgres(
-            parameters,
-            password=self.settings.get("ADMIN_PASSWORD") or None,
-            psql=_own(self.psql_cmd, "psql"),
-            folders=client_folders(),
-            prefix=_words(self.restore_prefix),
-            env={name: str(value) for name, value in {**self.env, **self.restore_env}.items()},
-            inherits_env=self.use_parent_env,
-        )
-        administrator.execute("CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA public")
+        if self.settings.get("ADMIN_USER"):
+            administrator = self.postgres("restore", administrator=True)
+            administrator.execute("CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA public")
 
 
 class PgDumpBinaryConnector(PgDumpConnector):

@@ -1,8 +1,6 @@
 //! Who is in the way of a restore that waits for a lock.
 
 use std::fmt::Write as _;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -17,11 +15,6 @@ pub(super) struct Blockers {
     postgres: Postgres,
     pid: i32,
     run: Run,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
     looked: Option<Instant>,
     session: Option<Session>,
     /// When the same wait was first seen to be for a lock.
@@ -39,7 +32,8 @@ struct Blocker {
 
 impl Blockers {
     pub(super) fn new(postgres: &Postgres, pid: i32, run: &Run) -> Self {
-        Self { postgres: postgres.clone(), pid, run: run.clone(), state: Mutex::default() }
+        let (postgres, run) = (postgres.clone(), run.clone());
+        Self { postgres, pid, run, looked: None, session: None, blocked_since: None }
     }
 
     /// Looks who is in the way, once in a while; ends them if that was asked for.
@@ -47,32 +41,29 @@ impl Blockers {
     /// # Errors
     ///
     /// `Busy`, which names them, shortly before the lock timeout: after it nobody could tell.
-    pub(super) fn look(&self, waited: Duration) -> Result<()> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn look(&mut self, waited: Duration) -> Result<()> {
         let now = Instant::now();
-        if waited < PATIENCE.min(self.postgres.lock_timeout / 4)
-            || state
-                .looked
-                .is_some_and(|looked| now.duration_since(looked) < PATIENCE.min(self.postgres.lock_timeout / 4))
-        {
+        let patience = PATIENCE.min(self.postgres.lock_timeout / 4);
+        if waited < patience || self.looked.is_some_and(|looked| now.duration_since(looked) < patience) {
             return Ok(());
         }
-        state.looked = Some(now);
-        let Some((mut session, blockers)) = self.ask(state.session.take())? else { return Ok(()) };
+        self.looked = Some(now);
+        let session = self.session.take();
+        let Some((mut session, blockers)) = self.ask(session)? else { return Ok(()) };
         if blockers.is_empty() {
-            state.blocked_since = None;
+            self.blocked_since = None;
         } else if self.postgres.terminates {
             for blocker in &blockers {
                 session.tell(&format!("SELECT pg_terminate_backend({})", blocker.pid))?;
             }
         } else {
-            let since = *state.blocked_since.get_or_insert(now);
+            let since = *self.blocked_since.get_or_insert(now);
             let left = self.postgres.lock_timeout.saturating_sub(now.duration_since(since));
-            if left <= 2 * PATIENCE.min(self.postgres.lock_timeout / 4) {
+            if left <= 2 * patience {
                 return Err(self.busy(&blockers));
             }
         }
-        state.session = Some(session);
+        self.session = Some(session);
         Ok(())
     }
 

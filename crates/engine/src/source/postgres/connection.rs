@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::percent::percent_decoded;
 use crate::secret::Secret;
 
 /// libpq's parameters. What is not given comes from where libpq takes it: `PG…` variables, a service file, `~/.pgpass`.
@@ -112,19 +113,8 @@ fn split_port(host: &str) -> (&str, &str) {
 }
 
 fn decoded(text: &str) -> Result<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        if first != b'%' {
-            bytes.push(first);
-            continue;
-        }
-        let digits = rest.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|&byte| byte != 0);
-        bytes.push(byte.ok_or_else(|| unreadable("a `%` stands without two hexadecimal digits: write it as `%25`"))?);
-        rest = &rest[2..];
-    }
+    let bytes = percent_decoded(text)
+        .ok_or_else(|| unreadable("a `%` stands without two hexadecimal digits: write it as `%25`"))?;
     String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8"))
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 
 use super::session::Session;
-use super::{identifier, literal, table_name};
+use super::{identifier, literal, short_identifier};
 use crate::error::Result;
 
 /// Tables that keep their rows.
@@ -104,7 +104,7 @@ impl Kept {
 
 /// Whether a table is in one of these schemas; in any if there are none.
 fn is_in(table: &str, schemas: &[String]) -> bool {
-    schemas.is_empty() || schemas.iter().any(|schema| table.starts_with(table_name(schema, "").trim_end_matches('"')))
+    schemas.is_empty() || schemas.iter().any(|schema| table.starts_with(&format!("{}.", short_identifier(schema))))
 }
 
 /// Null where there is no such table.

@@ -38,7 +38,7 @@ impl Target for Postgres {
                 .subject(place)
                 .hint("try again when that has ended"));
         }
-        let blockers = Blockers::new(self, server.pid, run);
+        let mut blockers = Blockers::new(self, server.pid, run);
         session.watch(move |waited| blockers.look(waited));
         Ok(Box::new(PostgresLoad {
             postgres: self,

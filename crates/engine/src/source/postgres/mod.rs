@@ -15,6 +15,7 @@ mod session;
 mod tools;
 
 use std::ffi::OsString;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -24,6 +25,7 @@ use crate::manifest::source_id;
 use crate::run::Run;
 pub use connection::Connection;
 use session::Session;
+use tools::Client;
 pub use tools::Tools;
 
 /// One PostgreSQL database, as a source and as a target.
@@ -49,6 +51,8 @@ pub struct Postgres {
     dump_options: Vec<OsString>,
     restore_options: Vec<OsString>,
     psql_options: Vec<OsString>,
+    /// What asks the server, once it was looked for.
+    psql: Arc<OnceLock<Client>>,
 }
 
 /// What a dump looks like.
@@ -81,6 +85,7 @@ impl Postgres {
             dump_options: Vec::new(),
             restore_options: Vec::new(),
             psql_options: Vec::new(),
+            psql: Arc::default(),
         }
     }
 
@@ -88,6 +93,7 @@ impl Postgres {
     #[must_use]
     pub fn with_tools(mut self, tools: Tools) -> Self {
         self.tools = tools;
+        self.psql = Arc::default();
         self
     }
 
@@ -170,6 +176,15 @@ pub struct Summary {
 }
 
 impl Postgres {
+    /// Returns what asks the server: looked for once, since that starts every `psql` that there is.
+    fn psql(&self) -> Result<&Client> {
+        if let Some(client) = self.psql.get() {
+            return Ok(client);
+        }
+        let client = self.tools.psql()?;
+        Ok(self.psql.get_or_init(|| client))
+    }
+
     /// Returns how people call it: its name, and the host.
     pub fn describe(&self) -> String {
         self.connection.describe()
@@ -221,14 +236,16 @@ fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Returns a table's name as SQL has it, quoted where it must be; the server resolves it again.
+/// Returns a table's name as SQL has it; the server resolves it again.
 fn table_name(schema: &str, table: &str) -> String {
-    let part = |name: &str| {
-        let is_plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        let starts = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-        if is_plain && starts { name.to_owned() } else { identifier(name) }
-    };
-    format!("{}.{}", part(schema), part(table))
+    format!("{}.{}", short_identifier(schema), short_identifier(table))
+}
+
+/// Returns an identifier as SQL has it, quoted where it must be.
+fn short_identifier(name: &str) -> String {
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let starts = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    if is_plain && starts { name.to_owned() } else { identifier(name) }
 }
 
 /// Returns a string as SQL has it, with `standard_conforming_strings`.

@@ -37,8 +37,8 @@ impl Session {
     ///
     /// `Config` without a `psql`; `Denied`, `Tool`: there is no connection.
     pub(super) fn start(postgres: &Postgres, stage: Stage, run: &Run) -> Result<Self> {
-        let client = postgres.tools.psql()?;
-        let mut command = postgres.tools.command(&client, &postgres.connection);
+        let client = postgres.psql()?;
+        let mut command = postgres.tools.command(client, &postgres.connection);
         // The last word is ours: a restore that goes on after an error would be half of one.
         command.args(&postgres.psql_options).args(["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1"]);
         command.args(["-v", "ON_ERROR_ROLLBACK=off", "-v", "AUTOCOMMIT=on", "-v", "VERBOSITY=verbose"]);
