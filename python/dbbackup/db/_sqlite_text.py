@@ -86,7 +86,7 @@ class TextDump:
 
         """
         with self._lock:
-            if not self._rest:
+            if not self._rest and not self._is_closed:
                 self._rest = memoryview(next(self._chunks, b""))
             if not self._rest and not self._writer.is_done:
                 message = f"cannot dump `{self._connector.database_name}`: it was given up"
