@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from django.db import connections
 from pytest_django import DjangoDbBlocker, Settings
 
 from tests.gnupg import Keyring, Keys, usual_keys
+from tests.postgres import Server, running
 from tests.project import Project
 
 Call = Callable[..., str]
 NewKeyring = Callable[[], Keyring]
 UseKeyring = Callable[[Keyring], None]
+Servers = Callable[[int], Server]
 
 
 @pytest.fixture
@@ -113,3 +116,17 @@ def gnupg(keys: Keys, use_keyring: UseKeyring, settings: Settings) -> Keys:
     use_keyring(keys.ring)
     settings.DBBACKUP_GPG_RECIPIENT = keys.ada
     return keys
+
+
+@pytest.fixture(scope="session")
+def postgres_servers() -> Iterator[Servers]:
+    """Return the PostgreSQL server of a version, started when it is first asked for. Nobody stops it before the end."""
+    started: dict[int, Server] = {}
+    with ExitStack() as stack:
+
+        def server(version: int) -> Server:
+            if version not in started:
+                started[version] = stack.enter_context(running(version))
+            return started[version]
+
+        yield server

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases_real.conftest import NewDatabase, Servers
+from tests.databases_real.conftest import new_database as new_database
+from tests.databases_real.conftest import postgres_15 as postgres_15
+from tests.postgres import Database, Server
 from tests.project import Run
 
 pytestmark = pytest.mark.timeout(120)  # dozens of processes
@@ -51,6 +55,11 @@ def library(tmp_path: Path) -> Library:
     return Library(tmp_path)
 
 
+def variables(database: Database) -> dict[str, str]:
+    entry = database.settings()
+    return {f"DB_{key}": str(entry[key]) for key in ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT")}
+
+
 @pytest.fixture
 def fake_python(tmp_path: Path) -> Path:
     """An interpreter that restores nothing, and says that all is well."""
@@ -72,6 +81,25 @@ def test_a_database_comes_back_word_for_word(library: Library) -> None:
     assert library.ok("python runtests.py count") == "0\n"
     library.ok("python runtests.py dbrestore --noinput")
     assert library.ok("python runtests.py count") == "35\n"
+
+
+def test_a_database_of_postgresql_comes_back_word_for_word(
+    library: Library, postgres_servers: Servers, new_database: NewDatabase
+) -> None:
+    library.env |= variables(new_database(postgres_servers(18), "functional", owner="librarian"))
+    library.env["STORAGE_OPTIONS"] = f"location={library.folder}/backups"
+    library.ok("python runtests.py migrate --noinput")
+    library.ok("python runtests.py feed 35")
+    library.ok("python runtests.py dbbackup --noinput")
+    (name,) = (path.name for path in (library.folder / "backups").glob("*.psql.bin"))
+    assert name in library.ok("python runtests.py listbackups")
+    library.ok("python runtests.py flush --noinput")
+    assert library.ok("python runtests.py count") == "0\n"
+    library.ok("python runtests.py dbrestore --noinput")
+    assert library.ok("python runtests.py count") == "35\n"
+    # The sequences too: what comes next gets a number of its own.
+    library.ok("python runtests.py feed 1")
+    assert library.ok("python runtests.py count") == "36\n"
 
 
 def test_a_file_comes_back_word_for_word(library: Library) -> None:
@@ -162,6 +190,16 @@ def test_the_round_trip_succeeds_and_leaves_nothing(tmp_path: Path) -> None:
     assert done.out.splitlines()[-1].endswith("(300 rows) and 1 of media were made and restored: all is back")
     assert list(tmp_path.iterdir()) == []
     assert not (ROOT / "not-used.sqlite3").exists()
+
+
+def test_the_round_trip_succeeds_on_a_server(
+    postgres_15: Server, new_database: NewDatabase, tmp_path: Path
+) -> None:
+    env = {"PYTHON": sys.executable, "TMPDIR": str(tmp_path), **variables(new_database(postgres_15))}
+    done = run("bash", str(ROOT / "functional.sh"), env=env, cwd=Path("/"))
+    assert (done.code, done.err) == (0, ""), done
+    assert done.out.splitlines()[-1].endswith("(300 rows) and 1 of media were made and restored: all is back")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["dbbackup", "dbrestore", "mediarestore"])

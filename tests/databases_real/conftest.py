@@ -7,27 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Servers as Servers
 from tests.contract.conftest import predecessor as predecessor
-from tests.postgres import VERSIONS, Database, Server, running
+from tests.postgres import VERSIONS, Database, Server
 from tests.project import Project
 
-Servers = Callable[[int], Server]
 NewDatabase = Callable[..., Database]
 NewProject = Callable[..., Project]
-
-
-@pytest.fixture(scope="session")
-def postgres_servers() -> Iterator[Servers]:
-    """Return the server of a version, started when it is first asked for. Nobody stops it before the end."""
-    started: dict[int, Server] = {}
-    with ExitStack() as stack:
-
-        def server(version: int) -> Server:
-            if version not in started:
-                started[version] = stack.enter_context(running(version))
-            return started[version]
-
-        yield server
 
 
 @pytest.fixture(params=VERSIONS)
