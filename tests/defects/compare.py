@@ -20,11 +20,6 @@ JUDGED = "AssertionError: "
 LATER = [
     (13, "A dump of MySQL is one consistent snapshot, with routines, events and triggers", "MySQL"),
     (15, "No password of a database stands on a command line", "MySQL, MongoDB"),
-    (
-        16,
-        "A schema that is asked for is filtered by, or refused: `psql -n` means something else",
-        "PostgreSQL",
-    ),
 ]
 """Defects that take a database server to show, and the engines that their tests come with."""
 

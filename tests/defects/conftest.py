@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests import predecessor
+from tests.databases_real.conftest import new_database as new_database
+from tests.databases_real.conftest import postgres_15 as postgres_15
 from tests.defects.world import Peer
 
 MakePeer = Callable[..., Peer]
