@@ -7,7 +7,7 @@ example leaves something out (``...``, ``pass``), the least that makes it whole 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-POSTGRESQL = "needs a PostgreSQL server: later"
+POSTGRESQL = "needs a PostgreSQL server: tests/databases_real/test_predecessor_examples.py has one"
 MYSQL = "needs a MySQL server: later"
 MONGODB = "needs MongoDB: later"
 DROPBOX = "needs a Dropbox account"

@@ -220,7 +220,9 @@ class PgDumpBinaryConnector(PgDumpConnector):
         }
         if side == "dump":
             return {**found, "dump_options": _words(self.dump_suffix)}
-        return {**found, "restore_options": [*_words(self.pg_options), *_words(self.restore_suffix)]}
+        options = [*_words(self.pg_options), *_words(self.restore_suffix)]
+        # django-dbbackup gives `--clean`, without which pg_restore refuses it. Here nothing that is dropped is missing.
+        return {**found, "restore_options": [option for option in options if option != "--if-exists"]}
 
 
 def client_folders() -> list[str]:

