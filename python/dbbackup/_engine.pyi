@@ -118,6 +118,7 @@ class Postgres:
         drop: bool = True,
         cascade: bool = False,
         terminate_connections: bool = False,
+        accept_unproven: bool = False,
         lock_timeout: float = 30.0,
         pg_dump: Sequence[str] = ...,
         pg_restore: Sequence[str] = ...,

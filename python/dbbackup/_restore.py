@@ -37,6 +37,7 @@ class RestoreOptions:
     no_drop: bool = False
     cascade: bool = False
     terminate_connections: bool = False
+    accept_unproven: bool = False
     schemas: Sequence[str] = ()
     pg_options: str = ""
     passphrase: str | None = field(default=None, repr=False)
@@ -127,6 +128,7 @@ def plan_restore(
             *chosen.surprises,
             *_differences(chosen.backup, usual),
             *surprises,
+            *(() if chosen.backup.is_ours else connector.unsaid()),
             *_saved_in_plain(chosen, connector, settings),
         ),
         time_zone=settings.time_zone,
@@ -235,7 +237,7 @@ def _apply(options: RestoreOptions, connector: Any) -> list[str]:
         if not hasattr(connector, "drop"):
             surprises.append(f"-r/--no-drop does nothing here: `{name}` has nothing to drop first")
         connector.drop = False
-    for name in ("cascade", "terminate_connections"):
+    for name in ("cascade", "terminate_connections", "accept_unproven"):
         if getattr(options, name):
             if not hasattr(connector, name):
                 surprises.append(f"--{name.replace('_', '-')} does nothing here: it is for PostgreSQL")

@@ -14,6 +14,8 @@ import pytest
 from tests.databases_real.conftest import NewProject
 from tests.postgres import Database, Server, literal
 
+pytestmark = pytest.mark.timeout(120)  # many processes each
+
 FILL = """\
 CREATE TABLE padding (id serial PRIMARY KEY, bytes text);
 ALTER TABLE padding ALTER bytes SET STORAGE EXTERNAL;

@@ -11,6 +11,8 @@ from tests.databases_real.test_postgresql import CONNECTORS, FILL, MOVE_ON
 from tests.postgres import Database, Server, literal
 from tests.project import Project
 
+pytestmark = pytest.mark.timeout(120)  # many processes each
+
 PROGRAM = """\
 #!/bin/sh
 echo "$0 $*" >> {log}

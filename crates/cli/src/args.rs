@@ -158,6 +158,10 @@ pub struct PostgresArgs {
     /// End the sessions that hold a lock on what is replaced (PostgreSQL)
     #[arg(long)]
     pub terminate_connections: bool,
+
+    /// Take SQL text without pg_dump's last comment: it may have been cut (PostgreSQL)
+    #[arg(long)]
+    pub accept_unproven: bool,
 }
 
 /// Which backup is to be restored.

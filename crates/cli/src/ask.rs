@@ -1,6 +1,5 @@
 //! The one question: whether to replace what is there. The default is no.
 
-use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
@@ -33,13 +32,19 @@ impl Answer {
     }
 }
 
-/// Asks whether `backup` may replace the database `target`; `there` says what it holds.
+/// Asks whether `backup` may replace the database `target`; `there` says what it holds, `more` what else to know.
 ///
 /// # Errors
 ///
 /// `Interrupted` for Ctrl-C instead of an answer.
-pub(crate) fn may_replace(target: &str, there: &str, backup: &Listed, cancel: &Cancel) -> Result<Answer> {
-    ask(&question(target, there, backup), "Replace it?", cancel)
+pub(crate) fn may_replace(
+    target: &str,
+    there: &str,
+    backup: &Listed,
+    more: Option<&str>,
+    cancel: &Cancel,
+) -> Result<Answer> {
+    ask(&question(target, there, backup, more), "Replace it?", cancel)
 }
 
 /// Asks whether files of `backup` may replace those in `folder`.
@@ -91,15 +96,10 @@ pub(crate) fn wait_for_answer(cancel: &Cancel) -> Result<()> {
     }
 }
 
-fn question(target: &str, there: &str, backup: &Listed) -> String {
-    let mut question =
+fn question(target: &str, there: &str, backup: &Listed, more: Option<&str>) -> String {
+    let replaced =
         format!("The database `{target}` ({there})\nwill be replaced by `{}` ({}).", backup.name, provenance(backup));
-    let excluded = backup.manifest.dbbackup.as_ref().map_or([].as_slice(), |record| &record.excluded);
-    if !excluded.is_empty() {
-        let tables: Vec<String> = excluded.iter().map(|table| format!("`{table}`")).collect();
-        let _ = write!(question, "\nIt was made without the rows of {}: they will be empty.", tables.join(", "));
-    }
-    question
+    more.map_or(replaced.clone(), |more| format!("{replaced}\n{more}"))
 }
 
 /// `2.00 MiB, made 5 minutes ago on web-1`

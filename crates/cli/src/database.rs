@@ -9,7 +9,7 @@ use dbbackup::source::postgres::{Connection, Postgres};
 use dbbackup::source::sqlite::Sqlite;
 use dbbackup::source::{Source, Target};
 use dbbackup::units::ByteSize;
-use dbbackup::{Error, ErrorKind, Result, Run, Secret, nearest};
+use dbbackup::{Error, ErrorKind, Listed, Result, Run, Secret, nearest};
 use fs_err as fs;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -83,9 +83,31 @@ impl Database {
                     .only_schemas(&of_postgres.schema)
                     .dropping(!of_postgres.no_drop)
                     .cascading(of_postgres.cascade)
-                    .terminating(of_postgres.terminate_connections),
+                    .terminating(of_postgres.terminate_connections)
+                    .accepting_unproven(of_postgres.accept_unproven),
             ),
         })
+    }
+
+    /// Returns what becomes of tables that `backup` may have no rows of, in words for the question before a restore.
+    pub(crate) fn excluded_rows(&self, backup: &Listed, drops: bool) -> Option<String> {
+        let named = |tables: &[String]| tables.iter().map(|table| format!("`{table}`")).collect::<Vec<_>>().join(", ");
+        let excluded = backup.manifest.dbbackup.as_ref().map(|record| record.excluded.as_slice());
+        match (&self.place, excluded) {
+            (_, Some([])) => None,
+            (Place::Sqlite(_), Some(excluded)) => {
+                Some(format!("It was made without the rows of {}: they will be empty.", named(excluded)))
+            }
+            (Place::Postgres(_), Some(excluded)) => {
+                Some(format!("It was made without the rows of {}: those that are there stay.", named(excluded)))
+            }
+            // Who made it has left out what is left out today, and says nothing of it.
+            (Place::Postgres(_), None) if drops && !self.exclude.is_empty() => Some(format!(
+                "It does not say whose rows it was made without: if it has none of {}, they will be empty.",
+                named(&self.exclude)
+            )),
+            _ => None,
+        }
     }
 
     /// Returns what a restore would replace, in words; `None` if there is nothing yet.

@@ -2,6 +2,7 @@
 
 use std::io::{Cursor, Read};
 
+use crate::archive::custom::Custom;
 use crate::archive::tar::{Kind, Unpack, is_tar};
 use crate::count::{drain, fill};
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -26,10 +27,16 @@ pub(crate) fn prove(plain: &mut dyn Read) -> Result<Proof> {
     let count = fill(plain, &mut head)
         .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the stream").at(Stage::Store))?;
     head.truncate(count);
-    let is_tar = is_tar(&head);
+    let (is_tar, is_custom) = (is_tar(&head), head.starts_with(b"PGDMP"));
     let mut plain = Cursor::new(head).chain(plain);
     if is_tar {
         return Ok(Proof { end: Some("tar's two zero blocks"), content: Some(count_members(&mut plain)?) });
+    }
+    if is_custom {
+        let mut walk = Custom::new();
+        drain(&mut plain, Stage::Store, |part| walk.watch(part))?;
+        let end = walk.finish()?.then_some("the blocks that its table of contents names");
+        return Ok(Proof { end, content: None });
     }
     let mut prover = Prover::default();
     drain(&mut plain, Stage::Store, |part| {

@@ -29,7 +29,7 @@ impl Postgres {
     #[new]
     #[pyo3(signature = (
         parameters, *, password = None, dump_format = "custom", exclude = vec![], schemas = vec![], drop = true, cascade = false,
-        terminate_connections = false, lock_timeout = 30.0, pg_dump = vec![], pg_restore = vec![], psql = vec![],
+        terminate_connections = false, accept_unproven = false, lock_timeout = 30.0, pg_dump = vec![], pg_restore = vec![], psql = vec![],
         folders = vec![], prefix = vec![], env = HashMap::new(), inherits_env = true, dump_options = vec![],
         restore_options = vec![], psql_options = vec![],
     ))]
@@ -43,6 +43,7 @@ impl Postgres {
         drop: bool,
         cascade: bool,
         terminate_connections: bool,
+        accept_unproven: bool,
         lock_timeout: f64,
         pg_dump: Vec<OsString>,
         pg_restore: Vec<OsString>,
@@ -79,6 +80,7 @@ impl Postgres {
             .dropping(drop)
             .cascading(cascade)
             .terminating(terminate_connections)
+            .accepting_unproven(accept_unproven)
             .with_lock_timeout(lock_timeout)
             .with_options(dump_options, restore_options, psql_options);
         Ok(Self(Arc::new(database)))

@@ -121,6 +121,10 @@ class BaseDBConnector:
         """Return what a restore does, in words for the question before it."""
         return f"The database `{self.database_name}` will be replaced, with everything in it"
 
+    def unsaid(self) -> list[str]:
+        """Return what to know before a backup is restored that has no manifest of ours, one sentence each."""
+        return []
+
     def facts(self) -> dict[str, Any]:
         """Return what the last dump learned, as a manifest has it."""
         return {"content": self.content, "excluded": list(self.exclude), "notes": self.notes}

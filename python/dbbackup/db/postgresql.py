@@ -87,6 +87,9 @@ class PgDumpConnector(BaseCommandDBConnector):
     terminate_connections: bool = False
     """Whether a restore ends the sessions that hold a lock on what it replaces."""
 
+    accept_unproven: bool = False
+    """Whether a restore takes a text without ``pg_dump``'s last comment, which may have been cut."""
+
     lock_timeout: float = 30
     """Seconds to wait for such a lock."""
 
@@ -103,6 +106,15 @@ class PgDumpConnector(BaseCommandDBConnector):
         where = self.settings.get("HOST") or "this machine"
         what = f"{human_bytes(size)}, {tables:,} tables with about {rows:,} rows" if tables else "empty"
         return f"PostgreSQL, `{self.settings['NAME']}` on {where} ({what})"
+
+    def unsaid(self) -> list[str]:
+        """Say that a restore may empty what ``EXCLUDE`` names: django-dbbackup writes down nowhere what it left out."""
+        if not (self.exclude and self.drop):
+            return []
+        tables = ", ".join(f"`{table}`" for table in self.exclude)
+        return [
+            f"it does not say whose rows it was made without: if it has none of {tables}, they will be empty"
+        ]
 
     def restore_target(self) -> _engine.Target:
         """Return the database, which the engine restores into itself; a class that overrides how is given the dump."""
@@ -147,6 +159,7 @@ class PgDumpConnector(BaseCommandDBConnector):
             "drop": self.drop,
             "cascade": self.cascade,
             "terminate_connections": self.terminate_connections,
+            "accept_unproven": self.accept_unproven,
             "lock_timeout": self.lock_timeout,
             "folders": client_folders(),
             "prefix": _words(self.dump_prefix if is_dump else self.restore_prefix),

@@ -32,9 +32,10 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
     if !verb.yes {
         unlock(&backup.name, &store, &mut run)?;
     }
+    let more = target.excluded_rows(&backup, !verb.postgres.no_drop);
     if !verb.yes
         && let Some(there) = target.presence(&verb.work, &run)?
-        && let Some(why) = may_replace(&target.shown(), &there, &backup, cancel)?.refusal()
+        && let Some(why) = may_replace(&target.shown(), &there, &backup, more.as_deref(), cancel)?.refusal()
     {
         output.declined(why, &backup.name);
         return Ok(exit_code::DECLINED);

@@ -62,6 +62,11 @@ class Command(DbbackupCommand):
             help="PostgreSQL: end the sessions that hold a lock on what is replaced.",
         )
         parser.add_argument(
+            "--accept-unproven",
+            action="store_true",
+            help="PostgreSQL: take SQL text without pg_dump's last comment: it may have been cut.",
+        )
+        parser.add_argument(
             "--pg-options", default="", help="PostgreSQL: more options for pg_restore, quoted."
         )
         parser.add_argument(
@@ -82,6 +87,7 @@ class Command(DbbackupCommand):
         no_drop: bool,
         cascade: bool,
         terminate_connections: bool,
+        accept_unproven: bool,
         pg_options: str,
         no_safety_backup: bool,
         passphrase: str | None,
@@ -102,6 +108,7 @@ class Command(DbbackupCommand):
                 no_drop=no_drop,
                 cascade=cascade,
                 terminate_connections=terminate_connections,
+                accept_unproven=accept_unproven,
                 schemas=schema,
                 pg_options=pg_options,
                 passphrase=given_passphrase(passphrase, passphrase_file),

@@ -1,6 +1,6 @@
 //! Restore: drop what is there, run the dump, and commit once everything was proven: one transaction.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use super::clear::{IS_KEPT, UNLINK, clearing};
 use super::keep::Kept;
 use super::script::{Injections, Script, Surroundings, Wanted};
 use super::session::Session;
+use crate::archive::custom::Custom;
 use crate::child::{Heard, Running};
 use crate::count::{drain, fill};
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -111,7 +112,9 @@ impl Load for PostgresLoad<'_> {
             .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the backup").at(Stage::Store))?;
         head.truncate(count);
         let archive = Archive::of(&head)?;
-        let text = self.text(archive, Box::new(Cursor::new(head).chain(&mut *plain)))?;
+        let mut walk = matches!(archive, Archive::Custom { .. }).then(Custom::new);
+        let mut watched = Walked { inner: Cursor::new(head).chain(&mut *plain), walk: walk.as_mut() };
+        let text = self.text(archive, Box::new(&mut watched))?;
 
         self.settle()?;
         let schemas = &self.postgres.schemas;
@@ -133,12 +136,7 @@ impl Load for PostgresLoad<'_> {
         drain(&mut script, Stage::Target, |part| session.send(part))?;
         let told = script.finish()?;
         if !told.saw_end_comment {
-            return Err(Error::new(
-                ErrorKind::Corrupt,
-                "cannot use the backup: its text does not end as pg_dump ends one",
-            )
-            .at(Stage::Archive)
-            .hint("it was cut short, or written to afterwards: take another backup"));
+            self.require_accepted()?;
         }
         if let Some(schema) = told.missing_schemas.first() {
             return Err(Error::new(
@@ -151,11 +149,17 @@ impl Load for PostgresLoad<'_> {
         self.facts.notes.extend(kept.notes());
         self.facts.notes.extend(told.notes);
 
-        // The end of an archive is not that of the backup.
-        let mut rest = [0; 1];
-        let count = fill(plain, &mut rest)
-            .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the backup").at(Stage::Store))?;
-        if count > 0 {
+        // `pg_restore` reads on, or does not: its end is not that of the backup.
+        let mut rest = 0;
+        drain(&mut watched, Stage::Store, |part| {
+            rest += part.len();
+            Ok(())
+        })?;
+        let is_proven = match walk {
+            Some(walk) => walk.finish()?,
+            None => false,
+        };
+        if rest > 0 && !is_proven {
             return Err(Error::new(ErrorKind::Corrupt, "cannot use the backup: there are bytes after its end")
                 .at(Stage::Archive)
                 .hint("take another backup"));
@@ -179,6 +183,21 @@ impl Load for PostgresLoad<'_> {
 }
 
 impl PostgresLoad<'_> {
+    /// Fails where the end of a text cannot be proven, unless the user takes it so.
+    fn require_accepted(&mut self) -> Result<()> {
+        if self.postgres.accepts_unproven {
+            let note = "nothing marks the end of the text: what stood behind it, if anything did, is not restored";
+            self.facts.notes.push(note.to_owned());
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Corrupt, "cannot use the backup: its text does not end as pg_dump ends one")
+            .at(Stage::Archive)
+            .hint(
+                "it was cut short, or written to afterwards: take another backup, or what is there with \
+                 --accept-unproven",
+            ))
+    }
+
     /// Asks, after the connection was lost, what became of the transaction.
     fn require_committed(&self, transaction: i64, lost: Error) -> Result<()> {
         let deadline = Instant::now() + VERDICT;
@@ -199,6 +218,22 @@ impl PostgresLoad<'_> {
             .at(Stage::Target)
             .hint(format!("ask the server when it is back: SELECT txid_status({transaction})"))
             .because(lost))
+    }
+}
+
+/// A dump on its way, of which an archive is walked over.
+struct Walked<'a, R> {
+    inner: R,
+    walk: Option<&'a mut Custom>,
+}
+
+impl<R: Read> Read for Walked<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buf)?;
+        if let Some(walk) = &mut self.walk {
+            walk.watch(&buf[..count])?;
+        }
+        Ok(count)
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Postgres {
     drops: bool,
     /// Whether it may drop what stands outside of `schemas` and depends on them.
     cascades: bool,
+    /// Whether a text whose end nothing proves is restored.
+    accepts_unproven: bool,
     /// Whether sessions that are in the way of a restore are ended.
     terminates: bool,
     /// How long to wait for a lock that somebody holds.
@@ -79,6 +81,7 @@ impl Postgres {
             schemas: Vec::new(),
             drops: true,
             cascades: false,
+            accepts_unproven: false,
             terminates: false,
             lock_timeout: LOCK_TIMEOUT,
             content_timeout: CONTENT_TIMEOUT,
@@ -130,6 +133,14 @@ impl Postgres {
     #[must_use]
     pub fn cascading(mut self, cascades: bool) -> Self {
         self.cascades = cascades;
+        self
+    }
+
+    /// Lets a restore take a text that does not end as `pg_dump` ends one: what follows the last whole statement may be
+    /// missing.
+    #[must_use]
+    pub fn accepting_unproven(mut self, accepts: bool) -> Self {
+        self.accepts_unproven = accepts;
         self
     }
 

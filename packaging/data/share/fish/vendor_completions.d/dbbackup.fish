@@ -68,6 +68,7 @@ complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -s y -l yes -
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l cascade -d 'With --schema: drop what stands in other schemas and depends on it'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l no-drop -d 'Drop nothing: what is in the way is an error (PostgreSQL)'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l terminate-connections -d 'End the sessions that hold a lock on what is replaced (PostgreSQL)'
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l accept-unproven -d 'Take SQL text without pg_dump\'s last comment: it may have been cut (PostgreSQL)'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l json -d 'Print one JSON object on stdout, and progress as JSON lines on stderr'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -s q -l quiet -d 'Print errors only'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -s h -l help -d 'Print help'
