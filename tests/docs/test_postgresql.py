@@ -39,9 +39,8 @@ def test_the_page_shows_what_happens(server: Server, tmp_path: Path) -> None:
         closing(Sandbox(tmp_path / "machine", shop)) as sandbox,
         server.database("shop", owner="shop") as database,
     ):
-        sandbox.write(
-            File(line=0, path="settings.py", text=f"DATABASES = {{'default': {database.settings()!r}}}")
-        )
+        settings = f"DATABASES = {{'default': {database.settings()!r}}}\n"
+        sandbox.write(File(line=0, path="settings.py", text=settings))
         passwords = tmp_path / "machine/home/.pgpass"
         passwords.touch(mode=0o600)
         escaped = PASSWORD.replace("\\", "\\\\").replace(":", "\\:")

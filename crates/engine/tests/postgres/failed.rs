@@ -85,24 +85,22 @@ fn a_backup_without_manifest_that_is_cut_anywhere_changes_nothing() {
 /// `pg_restore` does not look there.
 #[test]
 fn bytes_after_the_end_of_a_backup_without_manifest_are_refused() {
-    for server in servers() {
-        let database = shop(&server, true, 100);
-        let before = database.dump_text();
-        let dump = |options: &[&str]| {
-            let mut command = server.tool("pg_dump", database.name(), server.superuser());
-            command.args(options).output().unwrap().stdout
-        };
-        // Its own compression too, as others' backups have it.
-        for backup in [dump(&["--format=custom"]), dump(&["--format=custom", "--compress=0"]), dump(&["--clean"])] {
-            for more in [&b"\0"[..], b"junk", b"DROP TABLE public.customer CASCADE;\n", &vec![b'x'; 3_000_000]] {
-                let error =
-                    World::default().restore_plain([&backup, more].concat(), &mut postgres(&database)).unwrap_err();
-                let kind = error.kind();
-                assert!(matches!(kind, ErrorKind::Corrupt | ErrorKind::Refused), "{} bytes more: {error}", more.len());
-            }
-            assert!(database.dump_text() == before);
-            World::default().restore_plain(backup, &mut postgres(&database)).unwrap();
+    let Some(server) = servers().next() else { return };
+    let database = shop(&server, true, 100);
+    let before = database.dump_text();
+    let dump = |options: &[&str]| {
+        let mut command = server.tool("pg_dump", database.name(), server.superuser());
+        command.args(options).output().unwrap().stdout
+    };
+    // Its own compression too, as others' backups have it.
+    for backup in [dump(&["--format=custom"]), dump(&["--format=custom", "--compress=0"]), dump(&["--clean"])] {
+        for more in [&b"\0"[..], b"junk", b"DROP TABLE public.customer CASCADE;\n", &vec![b'x'; 3_000_000]] {
+            let error = World::default().restore_plain([&backup, more].concat(), &mut postgres(&database)).unwrap_err();
+            let kind = error.kind();
+            assert!(matches!(kind, ErrorKind::Corrupt | ErrorKind::Refused), "{} bytes more: {error}", more.len());
         }
+        assert!(database.dump_text() == before);
+        World::default().restore_plain(backup, &mut postgres(&database)).unwrap();
     }
 }
 
