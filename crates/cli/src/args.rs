@@ -142,6 +142,7 @@ pub struct RestoreArgs {
 
 /// What a restore into PostgreSQL may do.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each of them is an option of its own
 pub struct PostgresArgs {
     /// Only this schema (PostgreSQL); may be given several times
     #[arg(long, value_name = "NAME")]

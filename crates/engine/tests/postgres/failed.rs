@@ -131,7 +131,7 @@ fn an_archive_without_manifest_is_proven_by_its_table_of_contents() {
             // Written to a file, it has the places of the data in it, too.
             let mut command = server.tool("pg_dump", database.name(), server.superuser());
             assert!(command.args(options).arg("--file").arg(file.path()).status().unwrap().success());
-            for archive in [archive, std::fs::read(file.path()).unwrap()] {
+            for archive in [archive, fs_err::read(file.path()).unwrap()] {
                 let world = World::default();
                 world.store.insert("plain", archive.clone());
                 let report = dbbackup::verify("plain", &world.store, &world.run).unwrap();
@@ -154,7 +154,7 @@ fn a_text_without_its_last_comment_is_taken_only_where_the_user_says_so() {
     let before = database.dump_text();
     let whole = edited(&text, "-- PostgreSQL database dump complete", "--");
     let cut_between = &text[..text.find("CREATE INDEX").unwrap()];
-    let cut_in_rows = &text[..text.find("\n50\t").unwrap() + 1];
+    let cut_in_rows = &text[..=text.find("\n50\t").unwrap()];
     let cut_in_statement = &text[..text.find("CREATE INDEX").unwrap() + 16];
     let restore = |text: &str, accepts: bool| {
         World::default().restore_plain(text, &mut postgres(&database).accepting_unproven(accepts))

@@ -30,6 +30,7 @@ pub use tools::Tools;
 
 /// One PostgreSQL database, as a source and as a target.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // each of them is an option of its own
 pub struct Postgres {
     connection: Connection,
     tools: Tools,
