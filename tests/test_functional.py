@@ -12,8 +12,7 @@ import pytest
 
 from tests.databases_real.conftest import NewDatabase, Servers
 from tests.databases_real.conftest import new_database as new_database
-from tests.databases_real.conftest import postgres_15 as postgres_15
-from tests.postgres import Database, Server
+from tests.postgres import Database
 from tests.project import Run
 
 pytestmark = pytest.mark.timeout(120)  # dozens of processes
@@ -190,16 +189,6 @@ def test_the_round_trip_succeeds_and_leaves_nothing(tmp_path: Path) -> None:
     assert done.out.splitlines()[-1].endswith("(300 rows) and 1 of media were made and restored: all is back")
     assert list(tmp_path.iterdir()) == []
     assert not (ROOT / "not-used.sqlite3").exists()
-
-
-def test_the_round_trip_succeeds_on_a_server(
-    postgres_15: Server, new_database: NewDatabase, tmp_path: Path
-) -> None:
-    env = {"PYTHON": sys.executable, "TMPDIR": str(tmp_path), **variables(new_database(postgres_15))}
-    done = run("bash", str(ROOT / "functional.sh"), env=env, cwd=Path("/"))
-    assert (done.code, done.err) == (0, ""), done
-    assert done.out.splitlines()[-1].endswith("(300 rows) and 1 of media were made and restored: all is back")
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["dbbackup", "dbrestore", "mediarestore"])
