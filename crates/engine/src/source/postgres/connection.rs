@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::percent::percent_decoded;
@@ -77,6 +78,17 @@ impl Connection {
 
     pub(super) fn password(&self) -> Option<&Secret> {
         self.password.as_ref()
+    }
+
+    /// Returns it with an application's name of its own, by which the server's sessions are told apart, and that name;
+    /// a name that was given stays.
+    pub(super) fn named_for(&self, program: &str) -> (Self, String) {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = self.get("application_name").map_or_else(
+            || format!("{program} for dbbackup {}.{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)),
+            str::to_owned,
+        );
+        (self.clone().with("application_name", &name), name)
     }
 
     /// Returns it as errors name it: `shop on db.example.org`.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::blockers::{Blockers, Waiting};
 use super::session::{Posted, Session};
 use super::{Postgres, identifier, literal, table_name};
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -39,7 +40,12 @@ impl Counting {
         session.tell(&postgres.lock_timeout())?;
         let mut tables: Vec<Table> = session.ask(TABLES)?;
         tables.retain(|table| postgres.schemas.is_empty() || postgres.schemas.contains(&table.schema));
+        let waiting: i32 = session.ask("SELECT pg_backend_pid()")?;
+        let mut blockers = Blockers::new(postgres, Waiting::Process(waiting), run);
+        session.watch(move |waited| blockers.look(waited));
         let migrations = migrations(&mut session)?;
+        // Rows that cannot be counted are estimated.
+        session.unwatch();
         // The cores are for the dump and its compression.
         session.tell("SET max_parallel_workers_per_gather = 0")?;
         session.tell(&format!("SET statement_timeout = {}", postgres.content_timeout.as_millis().max(1)))?;

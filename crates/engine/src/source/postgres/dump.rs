@@ -1,12 +1,17 @@
 //! Backup: `pg_dump` in a snapshot that a session of ours holds, in which rows are counted meanwhile.
 
+use std::ffi::OsString;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt as _;
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::blockers::{Blockers, Waiting};
 use super::content::{Counting, excluded};
+use super::encoding::converted;
 use super::session::Session;
 use super::{Format, Postgres, identifier, table_name};
 use crate::child::{Heard, Running};
@@ -33,13 +38,21 @@ impl Source for Postgres {
             Format::Text => command.arg("--format=plain"),
             Format::CleaningText => command.args(["--format=plain", "--clean", "--if-exists"]),
         };
+        let mut parts: Vec<String> = Vec::new();
         for (schema, table) in &excluded {
-            command.arg(format!("--exclude-table-data={}.{}", identifier(schema), identifier(table)));
+            parts.push(format!("--exclude-table-data={}.{}", identifier(schema), identifier(table)));
         }
         for schema in &self.schemas {
-            command.arg(format!("--schema={}", identifier(schema)));
+            parts.push(format!("--schema={}", identifier(schema)));
         }
-        command.args(&self.dump_options).arg("-d").arg(self.connection.conninfo()?);
+        // It takes names for what they are in the encoding of the dump.
+        let encoding = self.dump_encoding().unwrap_or(server.encoding.clone());
+        for (part, bytes) in parts.iter().zip(converted(&mut session, &encoding, &parts)?) {
+            command.arg(bytes.map_or_else(|| part.into(), OsString::from_vec));
+        }
+        command.env("PGCLIENTENCODING", encoding);
+        let (connection, application) = self.connection.named_for("pg_dump");
+        command.args(&self.dump_options).arg("-d").arg(connection.conninfo()?);
         command.stdout(std::process::Stdio::piped());
         let mut running = Running::start("pg_dump".to_owned(), command, Stage::Source, run, |_| Heard::Text)?;
         let stdout =
@@ -50,8 +63,9 @@ impl Source for Postgres {
             excluded: excluded.into_iter().map(|(schema, table)| table_name(&schema, &table)).collect(),
             ..DumpFacts::default()
         };
+        let blockers = Blockers::new(self, Waiting::Application(application), run);
         let bytes = server.bytes;
-        Ok(Box::new(PostgresDump { stdout, running, session, counting, facts, bytes, has_ended: false }))
+        Ok(Box::new(PostgresDump { stdout, running, session, counting, blockers, facts, bytes, has_ended: false }))
     }
 }
 
@@ -59,6 +73,15 @@ impl Postgres {
     /// Returns what lets a transaction wait for a lock as long as it may.
     pub(super) fn lock_timeout(&self) -> String {
         format!("SET LOCAL lock_timeout = {}", self.lock_timeout.as_millis().max(1))
+    }
+
+    /// Returns the encoding of a dump if the user chose one.
+    fn dump_encoding(&self) -> Option<String> {
+        let by_variable = || {
+            let (_, value) = self.tools.env.iter().find(|(name, _)| name == "PGCLIENTENCODING")?;
+            value.to_str()
+        };
+        self.connection.get("client_encoding").or_else(by_variable).map(str::to_owned)
     }
 
     /// Fails if a schema that is asked for is not there: `pg_dump` itself fails only if none is.
@@ -108,6 +131,7 @@ struct PostgresDump {
     /// Holds the snapshot.
     session: Session,
     counting: Counting,
+    blockers: Blockers,
     facts: DumpFacts,
     bytes: u64,
     has_ended: bool,
@@ -119,7 +143,10 @@ impl Read for PostgresDump {
         if self.has_ended || buf.is_empty() {
             return Ok(0);
         }
-        self.running.wait_for(&mut [PollFd::new(&self.stdout, PollFlags::IN)])?;
+        let since = Instant::now();
+        while !self.running.wait_a_moment(&mut [PollFd::new(&self.stdout, PollFlags::IN)])? {
+            self.blockers.look_on(&mut self.session, since.elapsed())?;
+        }
         let count = self
             .stdout
             .read(buf)
@@ -128,7 +155,7 @@ impl Read for PostgresDump {
             let (status, _) = self.running.end()?;
             if !status.success() {
                 self.running.run.cancel.check()?;
-                return Err(failed(self.running.failed(status)).into());
+                return Err(failed(self.running.failed(status), &mut self.session).into());
             }
             self.has_ended = true;
         }
@@ -137,13 +164,16 @@ impl Read for PostgresDump {
 }
 
 /// Gives an error of `pg_dump` its kind.
-fn failed(error: Error) -> Error {
+///
+/// It passes on what the server says, in whatever language that speaks, and no code. What it was doing, it says itself.
+fn failed(error: Error, session: &mut Session) -> Error {
     let said = error.to_string();
+    let hides_tables = if said.contains("LOCK TABLE") { session.ask::<bool>(HIDDEN).ok() } else { None };
     // `--lock-wait-timeout` is a statement timeout while tables are locked.
-    if said.contains("LOCK TABLE") && said.contains("timeout") {
+    if hides_tables == Some(false) {
         return Error::new(ErrorKind::Busy, said).at(Stage::Source).hint("try again when that has ended");
     }
-    if said.contains("permission denied") {
+    if hides_tables == Some(true) || said.contains("permission denied") {
         let hint = "connect as the owner of the tables, or leave their rows out";
         return Error::new(ErrorKind::Denied, said).at(Stage::Source).hint(hint);
     }
@@ -162,6 +192,12 @@ impl Dump for PostgresDump {
         Ok(facts)
     }
 }
+
+/// Whether there are tables that the session may not read.
+const HIDDEN: &str = "\
+SELECT to_jsonb(EXISTS (SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+  WHERE relkind IN ('r', 'p', 'f') AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+    AND NOT (has_schema_privilege(pg_namespace.oid, 'USAGE') AND has_table_privilege(pg_class.oid, 'SELECT'))))";
 
 const SERVER: &str = "\
 SELECT jsonb_build_object(

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 
 use super::session::Session;
+use super::spelling::shown;
 use super::{identifier, literal, short_identifier};
 use crate::error::Result;
 
@@ -91,11 +92,11 @@ impl Kept {
         let mut notes = Vec::new();
         if !self.tables.is_empty() {
             let tables: Vec<String> =
-                self.tables.iter().map(|table| format!("`{}` ({} rows)", table.name, table.rows)).collect();
+                self.tables.iter().map(|table| format!("`{}` ({} rows)", shown(&table.name), table.rows)).collect();
             notes.push(format!("the backup was made without rows of {}: they are what they were", tables.join(", ")));
         }
         if !self.missing.is_empty() {
-            let tables: Vec<String> = self.missing.iter().map(|name| format!("`{name}`")).collect();
+            let tables: Vec<String> = self.missing.iter().map(|name| format!("`{}`", shown(name))).collect();
             notes.push(format!("the backup was made without the rows of {}: they are empty now", tables.join(", ")));
         }
         notes

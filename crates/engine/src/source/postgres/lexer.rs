@@ -42,6 +42,8 @@ pub(super) enum Kind {
     BlockComment,
     /// A keyword or a name without quotes.
     Word,
+    /// The name `begin` without quotes, which psql would take for the begin of a body.
+    NameBegin,
     Number,
     /// `"…"`
     Quoted,
@@ -206,6 +208,10 @@ impl Lexer {
             (b'b' | b'B' | b'x' | b'X', [b'\'', ..]) if bytes == 1 => self.open(2, text(false), Kind::Text),
             (_, [b'&', b'\'', ..]) if is_unicode => self.open(3, text(false), Kind::Text),
             (_, [b'&', b'"', ..]) if is_unicode => self.open(3, Mode::Quoted, Kind::Quoted),
+            _ if input[..bytes].eq_ignore_ascii_case(b"begin") && self.statement.counts_blocks() => {
+                let Some(begins_body) = is_atomic_next(rest, is_last) else { return Ok(None) };
+                Piece::whole(if begins_body { Kind::Word } else { Kind::NameBegin }, bytes)
+            }
             _ => Piece::whole(Kind::Word, bytes),
         }))
     }
@@ -375,6 +381,20 @@ fn command(input: &[u8], is_last: bool) -> Option<Piece> {
     }
     Some(Piece::whole(Kind::Command, end.unwrap_or(input.len()).min(TOKEN_BYTES)))
 }
+
+/// Whether the next word is `ATOMIC`, with nothing but blanks before it; `None` if more is needed to tell.
+fn is_atomic_next(input: &[u8], is_last: bool) -> Option<bool> {
+    let blanks = input.iter().take(TOKEN_BYTES).take_while(|&&byte| is_blank(byte)).count();
+    if blanks == TOKEN_BYTES {
+        return Some(false);
+    }
+    let rest = &input[blanks..];
+    let letters = rest.iter().take(ATOMIC.len() + 1).take_while(|&&byte| is_word(byte)).count();
+    let is_whole = is_last || letters < rest.len() || letters > ATOMIC.len();
+    is_whole.then(|| rest[..letters].eq_ignore_ascii_case(ATOMIC))
+}
+
+const ATOMIC: &[u8] = b"atomic";
 
 /// Returns where the bytes of a token end that began before `from`; `None` if the input ends first.
 fn run(input: &[u8], from: usize, is_last: bool, belongs: impl Fn(u8) -> bool) -> Result<Option<usize>> {

@@ -6,19 +6,20 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::Postgres;
 use super::archive::Archive;
 use super::blockers::Blockers;
 use super::clear::{IS_KEPT, UNLINK, clearing};
+use super::encoding::{encoding_of, spell};
 use super::keep::Kept;
 use super::script::{Injections, Script, Surroundings, Wanted};
 use super::session::Session;
+use super::spelling::shown;
+use super::{Postgres, identifier};
 use crate::archive::custom::Custom;
 use crate::child::{Heard, Running};
 use crate::count::{drain, fill};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::piped::Piped;
-use crate::proof::HEAD_BYTES;
 use crate::run::{Phase, Run};
 use crate::source::{Expected, Load, LoadFacts, Target};
 
@@ -39,7 +40,7 @@ impl Target for Postgres {
                 .subject(place)
                 .hint("try again when that has ended"));
         }
-        let mut blockers = Blockers::new(self, server.pid, run);
+        let mut blockers = Blockers::of_a_restore(self, server.pid, run);
         session.watch(move |waited| blockers.look(waited));
         Ok(Box::new(PostgresLoad {
             postgres: self,
@@ -112,6 +113,8 @@ impl Load for PostgresLoad<'_> {
             .map_err(|source| Error::from_io(source, ErrorKind::Read, "cannot read the backup").at(Stage::Store))?;
         head.truncate(count);
         let archive = Archive::of(&head)?;
+        let (mut surroundings, mut wanted) = (self.server.surroundings.clone(), self.postgres.schemas.clone());
+        spell(&mut self.session, encoding_of(&head).as_deref(), &mut surroundings, &mut wanted)?;
         let mut walk = matches!(archive, Archive::Custom { .. }).then(Custom::new);
         let mut watched = Walked { inner: Cursor::new(head).chain(&mut *plain), walk: walk.as_mut() };
         let text = self.text(archive, Box::new(&mut watched))?;
@@ -130,15 +133,14 @@ impl Load for PostgresLoad<'_> {
             before_large_objects: if self.postgres.drops { UNLINK.to_owned() } else { String::new() },
             before_post_data: kept.back(),
         };
-        let wanted = Wanted { schemas: self.postgres.schemas.clone() };
-        let mut script = Script::new(text, self.server.surroundings.clone(), wanted, injections);
+        let mut script = Script::new(text, surroundings, Wanted { schemas: wanted }, injections);
         let session = &mut self.session;
         drain(&mut script, Stage::Target, |part| session.send(part))?;
         let told = script.finish()?;
         if !told.saw_end_comment {
             self.require_accepted()?;
         }
-        if let Some(schema) = told.missing_schemas.first() {
+        if let Some(schema) = told.missing_schemas.first().map(|schema| shown(schema)) {
             return Err(Error::new(
                 ErrorKind::NotFound,
                 format!("cannot restore schema `{schema}`: the backup has nothing of it"),
@@ -148,6 +150,7 @@ impl Load for PostgresLoad<'_> {
         }
         self.facts.notes.extend(kept.notes());
         self.facts.notes.extend(told.notes);
+        self.facts.notes.extend(self.server.surroundings.subscriptions.iter().map(|name| stale(name)));
 
         // `pg_restore` reads on, or does not: its end is not that of the backup.
         let mut rest = 0;
@@ -237,6 +240,15 @@ impl<R: Read> Read for Walked<'_, R> {
     }
 }
 
+/// Says what is left to do for a subscription that stays while its tables are made anew.
+fn stale(name: &str) -> String {
+    let subscription = identifier(name);
+    format!(
+        "subscription `{name}` is what it was, and gets no rows for the tables that were made anew before \
+         `ALTER SUBSCRIPTION {subscription} REFRESH PUBLICATION WITH (copy_data = false)`"
+    )
+}
+
 fn unreadable(failed: &Error) -> Error {
     let said = failed.to_string();
     let has_any = |words: &[&str]| words.iter().any(|word| said.contains(word));
@@ -264,8 +276,13 @@ SELECT jsonb_build_object(
   'pid', pg_backend_pid(),
   'is_standby', pg_is_in_recovery(),
   'settings', (SELECT jsonb_agg(name) FROM pg_settings),
+  'statistics', (SELECT coalesce(jsonb_agg(DISTINCT proname), '[]') FROM pg_proc
+    WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ '^pg_restore_.*_stats$'),
+  'encoding', current_setting('client_encoding'),
   'extensions', (SELECT jsonb_agg(extname) FROM pg_extension),
   'kept_schemas', (SELECT coalesce(jsonb_agg(nspname), '[]') FROM pg_namespace WHERE {is_kept}),
+  'subscriptions', (SELECT coalesce(jsonb_agg(subname), '[]') FROM pg_subscription
+    WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())),
   'roles', (SELECT jsonb_object_agg(rolname, pg_has_role(oid, 'MEMBER')) FROM pg_roles),
   'untouchable', (SELECT coalesce(jsonb_agg(jsonb_build_array(nspname, relname)), '[]')
     FROM pg_extension, unnest(extconfig) AS config JOIN pg_class ON pg_class.oid = config
@@ -277,6 +294,8 @@ SELECT jsonb_build_object(
 /// One restore for each database; the session holds it.
 const LOCK: &str = "SELECT to_jsonb(pg_try_advisory_lock(hashtext('dbbackup restore')))";
 
+/// An archive tells its encoding behind the names of its database and its versions, a text behind some settings.
+const HEAD_BYTES: usize = 4 * 1024;
 /// How long to look for an answer after a connection was lost in the moment of the commit.
 const VERDICT: Duration = Duration::from_secs(30);
 /// Between two looks.

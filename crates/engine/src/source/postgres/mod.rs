@@ -6,12 +6,14 @@ mod clear;
 mod connection;
 mod content;
 mod dump;
+mod encoding;
 mod keep;
 mod lexer;
 mod load;
 mod said;
 mod script;
 mod session;
+mod spelling;
 mod tools;
 
 use std::ffi::OsString;

@@ -20,7 +20,7 @@ pub(super) fn explain(postgres: &Postgres, said: &str, status: ExitStatus) -> Er
             }
         }
         None if said.is_empty() => Error::new(ErrorKind::Tool, format!("`psql` failed ({status})")),
-        None => unconnected(said, &place),
+        None => unconnected(said, postgres, &place),
     };
     error.subject(place)
 }
@@ -68,15 +68,27 @@ impl<'a> Report<'a> {
             "53200" => Some("raise max_locks_per_transaction on the server: every object takes a lock"),
             "0A000" | "58P01" if self.text.contains("extension") => Some("install the extension on the server first"),
             "42704" if self.text.contains("role") => Some("create the role on the server first"),
+            "22P05" | "22021" => Some("restore into a database of the backup's encoding, or into one of UTF8"),
             _ => None,
         }
     }
 }
 
-fn unconnected(said: &str, place: &str) -> Error {
+/// Tells why there is no connection, for which there is no code.
+///
+/// libpq's own words are English; the server's are in its language, where the name of what it is about stands in quotes.
+fn unconnected(said: &str, postgres: &Postgres, place: &str) -> Error {
+    let is_foreign = !said.is_ascii();
+    let is_about = |key: &str| {
+        let name = postgres.connection.get(key).filter(|name| is_foreign && !name.is_empty());
+        name.is_some_and(|name| {
+            said.match_indices(name).any(|(at, _)| is_quoted(&said[..at], &said[at + name.len()..]))
+        })
+    };
     let denied = ["password", "authentication", "pg_hba", "role \"", "permission"];
-    let is_denied = denied.iter().any(|word| said.contains(word));
-    let is_unknown = said.contains("database \"") && said.contains("does not exist");
+    let is_denied = denied.iter().any(|word| said.contains(word)) || is_about("user");
+    let is_missing = said.contains("database \"") && said.contains("does not exist");
+    let is_unknown = is_missing || !is_denied && is_about("dbname");
     let (kind, hint) = if is_unknown {
         (ErrorKind::Config, "create the database first, or correct its name")
     } else if is_denied {
@@ -88,6 +100,14 @@ fn unconnected(said: &str, place: &str) -> Error {
     Error::new(kind, format!("cannot connect to PostgreSQL, {place}: {said}")).hint(hint)
 }
 
+/// Whether what stands between these two stands in quotes of some language.
+fn is_quoted(before: &str, behind: &str) -> bool {
+    const QUOTES: &str = "\"'«»„“”‚‘’「」";
+    let is_quote = |character: Option<char>| character.is_some_and(|character| QUOTES.contains(character));
+    let (before, behind) = (before.trim_end_matches(['\u{a0}', ' ']), behind.trim_start_matches(['\u{a0}', ' ']));
+    is_quote(before.chars().next_back()) && is_quote(behind.chars().next())
+}
+
 /// The code of errors that our own SQL raises.
 pub(super) const OURS: &str = "DBBKP";
 
@@ -97,7 +117,7 @@ mod tests {
 
     fn explained(said: &str) -> Error {
         use std::os::unix::process::ExitStatusExt as _;
-        let connection = super::super::Connection::default().with("dbname", "shop");
+        let connection = super::super::Connection::default().with("dbname", "shop").with("user", "ada");
         explain(&Postgres::new(connection), said, ExitStatus::from_raw(3 << 8))
     }
 
@@ -114,6 +134,10 @@ mod tests {
             ("psql: error: connection to server failed: FATAL:  password authentication failed", ErrorKind::Denied),
             ("psql: error: FATAL:  database \"shop\" does not exist", ErrorKind::Config),
             ("psql: error: connection to server at \"::1\" failed: Connection refused", ErrorKind::Tool),
+            ("… fehlgeschlagen: FATAL:  Datenbank »shop« existiert nicht", ErrorKind::Config),
+            ("… : FATAL:  le rôle « ada » n'existe pas", ErrorKind::Denied),
+            ("… : ВАЖНО:  база данных \"shop\" не существует", ErrorKind::Config),
+            ("… : FATAL:  Verbindung zu »shopping« abgelehnt", ErrorKind::Tool),
             ("", ErrorKind::Tool),
         ] {
             assert_eq!(explained(said).kind(), kind, "{said}");

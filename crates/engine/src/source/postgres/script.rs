@@ -23,8 +23,9 @@ use editor::Editor;
 /// The session has begun a transaction and cleared the database, and only its owner commits; in its strings backslashes
 /// do not escape (`standard_conforming_strings`) until the text says so. So what ends a transaction is left out where
 /// `pg_dump` writes it and refused elsewhere, and so are backslash commands; what concerns roles, settings, extensions
-/// and schemas depends on what is there. What is passed is passed byte for byte, but for a `GRANT` to several roles of
-/// which some are missing; what is left out is gone with its rows.
+/// and schemas depends on what is there. What is passed is passed byte for byte, but for a `GRANT` or a
+/// policy to several roles of which some are missing, and a name that psql misreads; what is left out is gone with its
+/// rows.
 ///
 /// The text must be that of `pg_dump --format=plain` or of `pg_restore --file=-`. What it says is trusted like any
 /// other SQL of the user's: the filter keeps a dump from ending the transaction, not SQL from being harmful.
@@ -59,10 +60,16 @@ enum State {
 pub(super) struct Surroundings {
     /// Names in `pg_settings`: a `SET` of another one is left out.
     pub(super) settings: BTreeSet<String>,
+    /// What takes the planner's statistics from a dump, by name: from PostgreSQL 18 on.
+    pub(super) statistics: BTreeSet<String>,
+    /// The session's `client_encoding`.
+    pub(super) encoding: String,
     /// Extensions that are installed, and stay: what makes them or comments on them is left out.
     pub(super) extensions: BTreeSet<String>,
     /// Schemas that are there, and stay.
     pub(super) kept_schemas: BTreeSet<String>,
+    /// Subscriptions that are there, and stay: what makes them or says something of them is left out.
+    pub(super) subscriptions: BTreeSet<String>,
     /// Every role of the server, and whether the session may act as it (all of them, for a superuser).
     pub(super) roles: BTreeMap<String, bool>,
     /// Schemas and names of tables and sequences of extensions that the session may not write to: their rows are
@@ -101,6 +108,29 @@ pub(super) struct ScriptFacts {
     pub(super) has_large_objects: bool,
     /// Schemas that were wanted and that nothing in it belongs to.
     pub(super) missing_schemas: Vec<String>,
+}
+
+impl Surroundings {
+    /// Returns every name that a text may have, too.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names = vec![self.user.clone()];
+        names.extend(self.roles.keys().cloned());
+        for set in [&self.extensions, &self.kept_schemas, &self.subscriptions] {
+            names.extend(set.iter().cloned());
+        }
+        names.extend(self.untouchable.iter().flat_map(|(schema, table)| [schema.clone(), table.clone()]));
+        names
+    }
+
+    /// Spells every name otherwise.
+    pub(super) fn respell(&mut self, spell: impl Fn(&str) -> String) {
+        self.user = spell(&self.user);
+        self.roles = self.roles.iter().map(|(name, is_member)| (spell(name), *is_member)).collect();
+        for set in [&mut self.extensions, &mut self.kept_schemas, &mut self.subscriptions] {
+            *set = set.iter().map(|name| spell(name)).collect();
+        }
+        self.untouchable = self.untouchable.iter().map(|(schema, table)| (spell(schema), spell(table))).collect();
+    }
 }
 
 impl<R: Read> Script<R> {

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::Postgres;
 use super::said::explain;
+use super::spelling::{spelled, unspelled};
 use crate::child::{Heard, Running};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::run::Run;
@@ -66,6 +67,11 @@ impl Session {
         self.watch = Some(Box::new(watch));
     }
 
+    /// Lets the server take its time again, however long it does not answer.
+    pub(super) fn unwatch(&mut self) {
+        self.watch = None;
+    }
+
     /// Runs SQL without an answer, to its end.
     ///
     /// # Errors
@@ -115,7 +121,7 @@ impl Session {
     fn mark(&mut self, sql: &str) -> Result<Posted> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let mark = format!("dbbackup-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        self.send(format!("\\echo {mark}-start\n{sql}\n\\echo {mark}-end\n").as_bytes())?;
+        self.send(&unspelled(&format!("\\echo {mark}-start\n{sql}\n\\echo {mark}-end\n")))?;
         Ok(Posted(mark))
     }
 
@@ -123,7 +129,7 @@ impl Session {
         let (start, end) = (format!("{mark}-start\n"), format!("{mark}-end\n"));
         loop {
             if self.heard.ends_with(end.as_bytes()) {
-                let heard = String::from_utf8_lossy(&std::mem::take(&mut self.heard)).into_owned();
+                let heard = spelled(&std::mem::take(&mut self.heard));
                 let answer = heard.rsplit_once(&start).map_or("", |(_, answer)| answer);
                 return Ok(answer.strip_suffix(&end).unwrap_or(answer).to_owned());
             }
@@ -235,12 +241,14 @@ impl Drop for Session {
     }
 }
 
-/// Our own timeouts hold, and a session whose client is gone ends.
+/// Our own timeouts hold, and a session whose client is gone ends. Where the database knows no encoding, its bytes are
+/// taken as they are: as UTF-8 the server would refuse them.
 const QUIET: &str = "\
 SELECT pg_catalog.set_config(name, value, false)
 FROM (VALUES ('search_path', ''), ('client_min_messages', 'error'), ('statement_timeout', '0'),
   ('idle_in_transaction_session_timeout', '0'), ('transaction_timeout', '0'), ('idle_session_timeout', '0'),
-  ('client_connection_check_interval', '1000'), ('datestyle', 'ISO'), ('standard_conforming_strings', 'on'))
+  ('client_connection_check_interval', '1000'), ('datestyle', 'ISO'), ('standard_conforming_strings', 'on'),
+  ('client_encoding', CASE current_setting('server_encoding') WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END))
   AS ours (name, value)
 WHERE EXISTS (SELECT FROM pg_catalog.pg_settings WHERE pg_settings.name = ours.name);";
 

@@ -80,9 +80,9 @@ impl Tools {
         if self.clean_env {
             command.env_clear();
         }
-        // What it says is read here.
-        command.env("LC_ALL", "C").env_remove("LANGUAGE");
         command.args(words.iter().skip(1)).envs(self.env.iter().map(|(key, value)| (key, value)));
+        // What it says is read here, in English.
+        command.env("LC_ALL", "C").env_remove("LANGUAGE");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command
     }

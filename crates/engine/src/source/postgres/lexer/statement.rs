@@ -1,7 +1,7 @@
 //! Where psql ends a statement.
 
 use super::{Kind, foreign};
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::Result;
 
 /// What psql knows of the statement under way, to find its end.
 #[derive(Default)]
@@ -13,7 +13,6 @@ pub(super) struct Statement {
     letters: [u8; 4],
     /// `BEGIN`s and `CASE`s that wait for their `END`.
     blocks: usize,
-    wants_atomic: bool,
     copy: Copy,
 }
 
@@ -41,13 +40,6 @@ impl Statement {
     pub(super) fn take(&mut self, kind: Kind, bytes: &[u8]) -> Result<bool> {
         let word = if kind == Kind::Word { bytes } else { b"" };
         let is = |wanted: &str| word.eq_ignore_ascii_case(wanted.as_bytes());
-        if std::mem::take(&mut self.wants_atomic) && !is("atomic") {
-            // psql takes the name for the begin of a body and sends all up to the next END at once, a COMMIT too.
-            let message = "cannot restore the backup: the definition of a function has the name `begin`";
-            return Err(Error::new(ErrorKind::Refused, message)
-                .at(Stage::Archive)
-                .hint("psql misreads it, in any version: rename what has that name, and take another backup"));
-        }
         if kind == Kind::End {
             let has_rows = self.copy == Copy::Stdin;
             *self = Self::default();
@@ -72,6 +64,12 @@ impl Statement {
         Ok(false)
     }
 
+    /// Whether psql takes the word `begin` for the begin of a body, which only the END after it ends.
+    pub(super) fn counts_blocks(&self) -> bool {
+        let makes_routine = matches!(self.letters, [b'c', b'f' | b'p', ..] | [b'c', b'o', b'r', b'f' | b'p']);
+        makes_routine && self.parentheses == 0
+    }
+
     fn take_word(&mut self, word: &[u8]) {
         let is = |wanted: &str| word.eq_ignore_ascii_case(wanted.as_bytes());
         if let Some(letter) = self.letters.get_mut(self.words)
@@ -80,14 +78,10 @@ impl Statement {
             *letter = word[0].to_ascii_lowercase();
         }
         self.words += 1;
-        let makes_routine = matches!(self.letters, [b'c', b'f' | b'p', ..] | [b'c', b'o', b'r', b'f' | b'p']);
-        if !makes_routine || self.parentheses > 0 {
+        if !self.counts_blocks() {
             return;
         }
-        if is("begin") {
-            self.blocks += 1;
-            self.wants_atomic = true;
-        } else if is("case") && self.blocks > 0 {
+        if is("begin") || is("case") && self.blocks > 0 {
             self.blocks += 1;
         } else if is("end") {
             self.blocks = self.blocks.saturating_sub(1);

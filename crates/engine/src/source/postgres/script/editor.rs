@@ -1,6 +1,7 @@
 //! From pieces of text to the text that stays.
 
 use super::super::lexer::{Kind, Piece, TOKEN_BYTES, foreign};
+use super::super::spelling::unspelled;
 use super::head::{Extent, HEAD_BYTES, Head};
 use super::outline::Outline;
 use super::rules::{NOBODY_ELSE, Rules, Verdict, without_schemas};
@@ -65,6 +66,10 @@ impl Editor {
             Kind::Command => return self.take_command(bytes),
             Kind::LineComment if self.fate == Fate::Outside => self.take_comment(piece, bytes),
             Kind::Blank | Kind::BlockComment if self.fate == Fate::Outside => self.write(bytes),
+            Kind::NameBegin => {
+                let piece = Piece { kind: Kind::Quoted, bytes: QUOTED_BEGIN.len(), is_last: true };
+                return self.take_part(piece, QUOTED_BEGIN);
+            }
             _ => return self.take_part(piece, bytes),
         }
         Ok(())
@@ -149,17 +154,23 @@ impl Editor {
             Verdict::LeaveOut => self.rows = Rows::LeftOut(None),
             Verdict::LeaveRowsOut(table) => self.rows = Rows::LeftOut(Some(table)),
             Verdict::Replace(text) => self.write(&text),
+            Verdict::PassAs(text) => self.pass(&text),
         }
         Ok(())
     }
 
     fn pass_head(&mut self) {
+        let head = std::mem::take(&mut self.head);
+        self.pass(head.bytes());
+        self.head = head;
+    }
+
+    /// Passes this for what was held back, then what comes of the statement.
+    fn pass(&mut self, beginning: &[u8]) {
         if self.is_post_data_due {
             self.inject_before_post_data();
         }
-        let head = std::mem::take(&mut self.head);
-        self.write(head.bytes());
-        self.head = head;
+        self.write(beginning);
         self.fate = Fate::Passed;
     }
 
@@ -213,14 +224,16 @@ impl Editor {
         }
     }
 
-    /// Puts in SQL of the session's own user, in lines of its own.
+    /// Puts in SQL of the session's own user and in the session's own encoding, in lines of its own.
     fn inject(&mut self, sql: &str) {
         if sql.is_empty() {
             return;
         }
-        let acting = self.rules.acting.clone();
-        let before = acting.as_ref().map(|_| NOBODY_ELSE);
-        for line in [before, Some(sql.as_bytes()), acting.as_deref()].into_iter().flatten() {
+        let (acting, encoding) = (self.rules.acting.clone(), self.rules.encoding.clone());
+        let sql = unspelled(sql);
+        let ours = encoding.as_ref().map(|_| self.rules.own_encoding());
+        let before = [ours.as_deref(), acting.as_ref().map(|_| NOBODY_ELSE)];
+        for line in before.into_iter().chain([Some(&*sql), acting.as_deref(), encoding.as_deref()]).flatten() {
             if !self.ends_with_line {
                 self.write(b"\n");
             }
@@ -237,5 +250,7 @@ impl Editor {
     }
 }
 
+/// As a name; psql takes the word for the begin of a function's body, and all up to the next `END` for the body.
+const QUOTED_BEGIN: &[u8] = b"\"begin\"";
 /// Letters of a command's name that an error shows.
 const NAME_CHARS: usize = 32;

@@ -1,5 +1,7 @@
 //! The comments by which `pg_dump` tells what follows.
 
+use super::super::spelling::spelled;
+
 /// What a comment of `pg_dump` says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Comment {
@@ -27,7 +29,7 @@ impl Comment {
             b"-- PostgreSQL database dump complete" => return Some(Self::Tail),
             _ => {}
         }
-        let line = String::from_utf8_lossy(line);
+        let line = spelled(line);
         let line = line.strip_prefix("-- ")?;
         let named = PREFIXES.iter().find_map(|prefix| line.strip_prefix(prefix))?;
         Entry::parse(named).map(Self::Entry)

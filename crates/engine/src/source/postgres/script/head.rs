@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::super::lexer::{Kind, Piece};
+use super::super::spelling::spelled;
 
 /// The bytes of a statement that were held back so far, and the tokens in them.
 #[derive(Default)]
@@ -96,7 +97,7 @@ impl Head {
     /// Returns a keyword or a name without quotes, in lower case.
     pub(super) fn word(&self, at: usize) -> Option<String> {
         let (kind, bytes) = self.token(at)?;
-        (kind == Kind::Word).then(|| String::from_utf8_lossy(&bytes.to_ascii_lowercase()).into_owned())
+        (kind == Kind::Word).then(|| spelled(&bytes.to_ascii_lowercase()))
     }
 
     /// Whether this keyword stands there.
@@ -137,7 +138,7 @@ impl Head {
     pub(super) fn value(&self, at: usize) -> Option<String> {
         match self.token(at)? {
             (Kind::Text, bytes) => unquote(bytes, '\''),
-            (Kind::Number, bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            (Kind::Number, bytes) => Some(spelled(bytes)),
             _ => self.name(at),
         }
     }
@@ -199,7 +200,7 @@ pub(super) fn split_qualified(text: &str) -> Option<(Option<String>, String)> {
 }
 
 fn unquote(bytes: &[u8], quote: char) -> Option<String> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = spelled(bytes);
     let content = text.strip_prefix(quote)?.strip_suffix(quote)?;
     Some(content.replace(&format!("{quote}{quote}"), &quote.to_string()))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::spelling::shown;
 use super::head::Head;
 use super::rules::Verdict;
 
@@ -13,11 +14,27 @@ pub(super) struct Roles {
     known: BTreeMap<String, bool>,
     missing: BTreeSet<String>,
     forbidden: BTreeSet<String>,
+    /// Missing ones that a policy was for.
+    ruled: BTreeSet<String>,
+    /// Missing ones that had a user mapping.
+    mapped: BTreeSet<String>,
+    /// Roles with a user mapping that says nothing.
+    unopened: BTreeSet<String>,
 }
 
 impl Roles {
     pub(super) fn new(user: String, is_superuser: bool, known: BTreeMap<String, bool>) -> Self {
-        Self { user, is_superuser, known, missing: BTreeSet::new(), forbidden: BTreeSet::new() }
+        let none = BTreeSet::new;
+        Self {
+            user,
+            is_superuser,
+            known,
+            missing: none(),
+            forbidden: none(),
+            ruled: none(),
+            mapped: none(),
+            unopened: none(),
+        }
     }
 
     /// Judges `ALTER … OWNER TO role`, and what is none.
@@ -48,10 +65,41 @@ impl Roles {
         if there.len() == names.len() {
             return Verdict::Pass;
         }
-        let bytes = head.bytes();
-        let listed: Vec<_> = there.iter().map(|&at| &bytes[head.range(at)]).collect();
-        let (start, rest) = (head.range(keyword).end, head.range(end - 1).end);
-        Verdict::Replace([&bytes[..start], b" ", listed.join(&b", "[..]).as_slice(), &bytes[rest..]].concat())
+        Verdict::Replace(with_names(head, keyword, &there, end))
+    }
+
+    /// Judges `CREATE POLICY … TO roles …` as far as the roles.
+    ///
+    /// A policy says nothing to any but its roles: without those that are missing, all others see what they saw.
+    pub(super) fn policy(&mut self, head: &Head) -> Verdict {
+        let Some(keyword) = head.find(2, &["to", "using", "with"]).filter(|&at| head.is(at, "to")) else {
+            return Verdict::Pass;
+        };
+        let (names, end) = listed(head, keyword + 1);
+        let (there, missing): (Vec<_>, Vec<_>) = names.into_iter().partition(|&at| self.lacked(head, at).is_none());
+        let missing: Vec<_> = missing.into_iter().filter_map(|at| self.lacked(head, at)).collect();
+        if missing.is_empty() {
+            return Verdict::Pass;
+        }
+        self.ruled.extend(missing);
+        if there.is_empty() { Verdict::LeaveOut } else { Verdict::PassAs(with_names(head, keyword, &there, end)) }
+    }
+
+    /// Judges `CREATE USER MAPPING [IF NOT EXISTS] FOR role`.
+    pub(super) fn user_mapping(&mut self, head: &Head) -> Verdict {
+        let at = head.past(3, &["if", "not", "exists"]) + 1;
+        // The session's own, by another word.
+        match self.lacked(head, at).filter(|_| !head.is(at, "user")) {
+            Some(name) => {
+                self.mapped.insert(name);
+                Verdict::LeaveOut
+            }
+            None => {
+                let others = role(head, at).filter(|name| !["public", "user", &self.user].contains(&name.as_str()));
+                self.unopened.extend(others.filter(|_| head.is_end(at + 3)));
+                Verdict::Pass
+            }
+        }
     }
 
     /// Whether the session can say `SET SESSION AUTHORIZATION` with this role, which takes more than membership.
@@ -68,13 +116,24 @@ impl Roles {
 
     /// Says which roles were passed over.
     pub(super) fn notes(&self) -> Vec<String> {
-        let missing = "that this server does not have".to_owned();
-        let forbidden = format!("that `{}` may not act as", self.user);
-        [(missing, &self.missing), (forbidden, &self.forbidden)]
-            .into_iter()
-            .filter(|(_, names)| !names.is_empty())
-            .map(|(why, names)| format!("left out: owner and privileges of roles {why}: {}", enumerate(names)))
-            .collect()
+        let (missing, may_not) = ("that this server does not have", format!("that `{}` may not act as", self.user));
+        let mut notes: Vec<String> = [
+            ("owner and privileges of", missing, &self.missing),
+            ("owner and privileges of", &may_not, &self.forbidden),
+            ("policies for", missing, &self.ruled),
+            ("user mappings of", missing, &self.mapped),
+        ]
+        .into_iter()
+        .filter(|(.., names)| !names.is_empty())
+        .map(|(what, why, names)| format!("left out: {what} roles {why}: {}", enumerate(names)))
+        .collect();
+        if !self.unopened.is_empty() {
+            let names = enumerate(&self.unopened);
+            notes.push(format!(
+                "user mappings are without options, which only their own role and superusers may dump: {names}"
+            ));
+        }
+        notes
     }
 
     fn default_privileges(&mut self, head: &Head) -> Verdict {
@@ -112,12 +171,16 @@ impl Roles {
 
     /// Whether the server has the role that stands there.
     fn has(&mut self, head: &Head, at: usize) -> bool {
-        let Some(name) = role(head, at).filter(|name| name != "public" && *name != self.user) else { return true };
-        let is_there = self.known.contains_key(&name);
-        if !is_there {
-            self.missing.insert(name);
-        }
+        let lacked = self.lacked(head, at);
+        let is_there = lacked.is_none();
+        self.missing.extend(lacked);
         is_there
+    }
+
+    /// Returns the name of the role that stands there if the server does not have it.
+    fn lacked(&self, head: &Head, at: usize) -> Option<String> {
+        let is_lacked = |name: &String| name != "public" && *name != self.user && !self.known.contains_key(name);
+        role(head, at).filter(is_lacked)
     }
 }
 
@@ -145,9 +208,17 @@ fn listed(head: &Head, from: usize) -> (Vec<usize>, usize) {
     }
 }
 
+/// Returns the head with these of the names that are listed between a keyword and `end`.
+fn with_names(head: &Head, keyword: usize, names: &[usize], end: usize) -> Vec<u8> {
+    let bytes = head.bytes();
+    let listed: Vec<_> = names.iter().map(|&at| &bytes[head.range(at)]).collect();
+    let (start, rest) = (head.range(keyword).end, head.range(end - 1).end);
+    [&bytes[..start], b" ", listed.join(&b", "[..]).as_slice(), &bytes[rest..]].concat()
+}
+
 /// Puts names into one line, the first of them where there are many.
 pub(super) fn enumerate(names: &BTreeSet<String>) -> String {
-    let first: Vec<_> = names.iter().take(MOST_NAMES).map(|name| format!("`{name}`")).collect();
+    let first: Vec<_> = names.iter().take(MOST_NAMES).map(|name| format!("`{}`", shown(name))).collect();
     let more = names.len() - first.len();
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     first.join(", ") + &rest

@@ -12,8 +12,11 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 /// Judges statements by how they begin.
 pub(super) struct Rules {
     settings: BTreeSet<String>,
+    statistics: BTreeSet<String>,
+    own_encoding: String,
     extensions: BTreeSet<String>,
     kept_schemas: BTreeSet<String>,
+    subscriptions: BTreeSet<String>,
     untouchable: BTreeSet<(String, String)>,
     user: String,
     roles: Roles,
@@ -21,7 +24,13 @@ pub(super) struct Rules {
     pub(super) escapes: bool,
     /// The `SET SESSION AUTHORIZATION` that is in force.
     pub(super) acting: Option<Vec<u8>>,
+    /// The `SET client_encoding` that is in force, if not the session's own.
+    pub(super) encoding: Option<Vec<u8>>,
     pub(super) has_large_objects: bool,
+    /// Statistics were left out.
+    lacks_statistics: bool,
+    /// Policies that were left out: schema, table and name.
+    unruled: BTreeSet<(Option<String>, String, String)>,
     unwritten: BTreeSet<String>,
     /// Databases whose comment was left out.
     commented: BTreeSet<String>,
@@ -39,20 +48,28 @@ pub(super) enum Verdict {
     /// As [`Verdict::LeaveOut`], with the rows of this table.
     LeaveRowsOut(String),
     Replace(Vec<u8>),
+    /// As [`Verdict::Pass`], with this in place of what was seen of it.
+    PassAs(Vec<u8>),
 }
 
 impl Rules {
     pub(super) fn new(around: Surroundings) -> Self {
         Self {
             settings: around.settings.iter().map(|name| name.to_ascii_lowercase()).collect(),
+            statistics: around.statistics,
+            own_encoding: around.encoding,
             extensions: around.extensions,
             kept_schemas: around.kept_schemas,
+            subscriptions: around.subscriptions,
             untouchable: around.untouchable,
             roles: Roles::new(around.user.clone(), around.is_superuser, around.roles),
             user: around.user,
             escapes: false,
             acting: None,
+            encoding: None,
             has_large_objects: false,
+            lacks_statistics: false,
+            unruled: BTreeSet::new(),
             unwritten: BTreeSet::new(),
             commented: BTreeSet::new(),
         }
@@ -109,6 +126,9 @@ impl Rules {
         if !self.commented.is_empty() {
             notes.push(format!("left out: the comment of database {}", enumerate(&self.commented)));
         }
+        if self.lacks_statistics {
+            notes.push("left out: the planner's statistics, which this server does not take: run ANALYZE".to_owned());
+        }
         notes
     }
 
@@ -117,15 +137,27 @@ impl Rules {
         self.unwritten.insert(table);
     }
 
+    /// Returns what goes back to the session's own encoding.
+    pub(super) fn own_encoding(&self) -> Vec<u8> {
+        format!("SET client_encoding = '{}';", self.own_encoding).into_bytes()
+    }
+
     /// Judges what neither ends a transaction nor stands where nothing is wanted.
     fn wanted(&mut self, head: &Head, extent: Extent, place: &Place<'_>) -> Verdict {
         let is_growing = extent == Extent::Growing;
         let lacks = |count| is_growing && head.count() < count;
         match head.keywords() {
             ("alter" | "grant" | "revoke", _) if extent == Extent::Full => Verdict::Pass,
+            ("create" | "alter", "subscription") if lacks(3) => Verdict::Wait,
+            ("create" | "alter", "subscription") if self.is_there(head, 2) => Verdict::LeaveOut,
             ("alter", "table") if self.is_switch_of_triggers(head, place) => Verdict::LeaveOut,
             ("alter", _) => self.roles.alter(head),
             ("grant" | "revoke", _) => self.roles.grant(head, 1),
+            // Up to its roles, which stand before what it may say at length.
+            ("create", "policy") if is_growing && head.find(2, &["using", "with"]).is_none() => Verdict::Wait,
+            ("create", "policy") => self.create_policy(head),
+            ("create", "user") if lacks(12) => Verdict::Wait,
+            ("create", "user") if head.is(2, "mapping") => self.roles.user_mapping(head),
             ("create", "schema") if is_growing => Verdict::Wait,
             ("create", "schema") => self.create_schema(head),
             ("create", "extension") => {
@@ -138,6 +170,11 @@ impl Rules {
             ("comment", "on") if lacks(4) => Verdict::Wait,
             ("comment", "on") if head.is(2, "extension") => {
                 leave_out_if(head.name(3).is_some_and(|name| self.extensions.contains(&name)))
+            }
+            ("comment", "on") if head.is(2, "subscription") => leave_out_if(self.is_there(head, 3)),
+            ("comment", "on") if head.is(2, "policy") && lacks(9) => Verdict::Wait,
+            ("comment", "on") if head.is(2, "policy") => {
+                leave_out_if(policy(head).is_some_and(|policy| self.unruled.contains(&policy)))
             }
             // Clients before 11 wrote it without being asked; the database of that name is another one, or none.
             ("comment", "on") if head.is(2, "database") => {
@@ -175,7 +212,10 @@ impl Rules {
         match name.to_ascii_lowercase().as_str() {
             "session_authorization" => return Ok(self.session_authorization(head, value_at)),
             "role" => return Ok(leave_out_if(!head.is(value_at, "none") && !self.roles.judge(value))),
-            "client_encoding" | "names" => require_ascii_safe(&value)?,
+            "client_encoding" | "names" => {
+                require_ascii_safe(&value)?;
+                self.encoding = (value != self.own_encoding).then(|| head.bytes().to_vec());
+            }
             "standard_conforming_strings" => {
                 self.escapes = !read_bool(&value)
                     .ok_or_else(|| foreign(format!("`SET standard_conforming_strings = {value}`")))?;
@@ -218,10 +258,11 @@ impl Rules {
     }
 
     fn select(&mut self, head: &Head, is_growing: bool, place: &Place<'_>) -> Result<Verdict> {
-        if is_growing && head.count() < 6 {
+        if is_growing && head.count() < 8 {
             return Ok(Verdict::Wait);
         }
-        let at = if head.is(1, "pg_catalog") && head.is_symbol(2, b'.') { 3 } else { 1 };
+        let at = if head.is_symbol(1, b'*') && head.is(2, "from") { 3 } else { 1 };
+        let at = if head.is(at, "pg_catalog") && head.is_symbol(at + 1, b'.') { at + 2 } else { at };
         let function = head.word(at).filter(|_| head.is_symbol(at + 1, b'(')).unwrap_or_default();
         let argument = || head.value(at + 2).unwrap_or_default();
         if function == "set_config" {
@@ -242,12 +283,29 @@ impl Rules {
                 self.has_large_objects = true;
                 Verdict::LargeObject
             }
+            name if name.starts_with("pg_restore_") && name.ends_with("_stats") && !self.statistics.contains(name) => {
+                self.lacks_statistics = true;
+                Verdict::LeaveOut
+            }
             "setval" => {
                 let sequence = split_qualified(&argument());
                 leave_out_if(sequence.is_some_and(|(schema, name)| self.is_untouchable(schema, name, place)))
             }
             _ => Verdict::Pass,
         })
+    }
+
+    fn create_policy(&mut self, head: &Head) -> Verdict {
+        let verdict = self.roles.policy(head);
+        if verdict == Verdict::LeaveOut {
+            self.unruled.extend(policy(head));
+        }
+        verdict
+    }
+
+    /// Whether the server has the subscription that stands there.
+    fn is_there(&self, head: &Head, at: usize) -> bool {
+        head.name(at).is_some_and(|name| self.subscriptions.contains(&name))
     }
 
     fn create_schema(&self, head: &Head) -> Verdict {
@@ -282,6 +340,13 @@ impl Rules {
         let schema = schema.or_else(|| place.entry?.schema.clone());
         schema.is_some_and(|schema| self.untouchable.contains(&(schema, name)))
     }
+}
+
+/// Returns schema, table and name of the policy that `CREATE POLICY` or `COMMENT ON POLICY` names.
+fn policy(head: &Head) -> Option<(Option<String>, String, String)> {
+    let at = if head.is(0, "create") { 2 } else { 3 };
+    let (schema, table, _) = head.qualified(at + 2)?;
+    Some((schema, table, head.name(at)?))
 }
 
 fn leave_out_if(is_left_out: bool) -> Verdict {

@@ -36,6 +36,7 @@ fn a_server() -> Surroundings {
             .map(|(name, is_member)| (name.to_owned(), is_member))
             .collect(),
         user: "root".to_owned(),
+        encoding: "UTF8".to_owned(),
         ..Surroundings::default()
     }
 }
@@ -284,11 +285,109 @@ fn statements_end_where_psql_ends_them() {
     assert_refused("-- a\rROLLBACK;", "`ROLLBACK`");
     assert_refused("CREATE VIEW v AS SELECT 1 AS begin; ROLLBACK;", "`ROLLBACK`");
     assert_refused(
-        "CREATE FUNCTION begin() RETURNS int LANGUAGE sql AS 'SELECT 1'; COMMIT; SELECT 1 AS end;",
-        "`begin`",
+        "CREATE FUNCTION begin() RETURNS int LANGUAGE sql AS 'SELECT 1'; COMMIT AND CHAIN; SELECT 1 AS end;",
+        "`COMMIT AND`",
     );
     assert_refused("SELECT 1$$;", "right behind a number");
     assert_refused(&format!("SELECT {};", "a".repeat(2000)), "more than 1 KiB");
+}
+
+#[test]
+fn a_name_that_psql_takes_for_the_begin_of_a_body_gets_quotes() {
+    for (text, out) in [
+        (
+            "CREATE FUNCTION begin() RETURNS int AS 'SELECT 1';",
+            "CREATE FUNCTION \"begin\"() RETURNS int AS 'SELECT 1';",
+        ),
+        ("CREATE FUNCTION a.BEGIN() RETURNS SETOF begin;", "CREATE FUNCTION a.\"begin\"() RETURNS SETOF \"begin\";"),
+        (
+            "CREATE OR REPLACE PROCEDURE begin.begin(begin int) BEGIN ATOMIC SELECT t.begin AS commit; END;",
+            "CREATE OR REPLACE PROCEDURE \"begin\".\"begin\"(begin int) BEGIN ATOMIC SELECT t.\"begin\" AS commit; END;",
+        ),
+        ("CREATE FUNCTION f() begin/**/atomic;", "CREATE FUNCTION f() \"begin\"/**/atomic;"),
+        ("CREATE FUNCTION f() begin atomics;", "CREATE FUNCTION f() \"begin\" atomics;"),
+    ] {
+        let (text, out) = (format!("{text} SELECT 1;\n"), format!("{out} SELECT 1;\n"));
+        assert_eq!(filter(&text).unwrap().0, out);
+    }
+    assert_passes(
+        "CREATE FUNCTION f() begin\n\tAtomic SELECT 1; END;\nCREATE FUNCTION commit() RETURNS int AS '';\n\
+         COMMENT ON FUNCTION begin() IS 'x';\nSELECT begin();\nDROP FUNCTION begin();\nCREATE TABLE begin (begin int);\n",
+    );
+    // Behind more blanks than are looked at, no body begins: the server says so.
+    let text = format!("CREATE FUNCTION f() begin{}atomic;\n", " ".repeat(2000));
+    assert!(filter(&text).unwrap().0.starts_with("CREATE FUNCTION f() \"begin\" "));
+}
+
+#[test]
+fn policies_and_user_mappings_of_missing_roles_are_left_out_and_told() {
+    let (out, facts) = filter(
+        "CREATE POLICY p ON s.t FOR SELECT TO mine, gone USING ((a = 'x;') AND (b IN (SELECT 1)));\n\
+         CREATE POLICY q ON s.t AS RESTRICTIVE TO gone, \"Gone; too\" USING (true) WITH CHECK (true);\n\
+         COMMENT ON POLICY p ON s.t IS 'p';\nCOMMENT ON POLICY q ON s.t IS 'q';\nCOMMENT ON POLICY q ON s.u IS 'q';\n\
+         CREATE POLICY r ON s.t TO PUBLIC WITH CHECK (a TO b);\nCREATE POLICY s ON s.t TO theirs;\n\
+         CREATE USER MAPPING FOR gone SERVER x OPTIONS (\"user\" 'a');\nCREATE USER MAPPING FOR PUBLIC SERVER x;\n\
+         CREATE USER MAPPING IF NOT EXISTS FOR \"Gone; too\" SERVER x;\nCREATE USER MAPPING FOR mine SERVER x;\nCREATE USER MAPPING FOR root SERVER x;\n",
+    )
+    .unwrap();
+    let expected = [
+        "CREATE POLICY p ON s.t FOR SELECT TO mine USING ((a = 'x;') AND (b IN (SELECT 1)));",
+        "COMMENT ON POLICY p ON s.t IS 'p';",
+        "COMMENT ON POLICY q ON s.u IS 'q';",
+        "CREATE POLICY r ON s.t TO PUBLIC WITH CHECK (a TO b);",
+        "CREATE POLICY s ON s.t TO theirs;",
+        "CREATE USER MAPPING FOR PUBLIC SERVER x;",
+        "CREATE USER MAPPING FOR mine SERVER x;",
+        "CREATE USER MAPPING FOR root SERVER x;",
+    ];
+    assert_eq!(said(&out), expected);
+    let expected = [
+        "left out: policies for roles that this server does not have: `Gone; too`, `gone`",
+        "left out: user mappings of roles that this server does not have: `Gone; too`, `gone`",
+        "user mappings are without options, which only their own role and superusers may dump: `mine`",
+    ];
+    assert_eq!(facts.notes, expected);
+}
+
+#[test]
+fn a_policy_of_any_length_is_passed_for_the_roles_that_are_there() {
+    let condition = "a OR ".repeat(HEAD_BYTES);
+    let (out, _) = filter(&format!("CREATE POLICY p ON t TO gone, mine USING ({condition} b);\n")).unwrap();
+    assert_eq!(out, format!("CREATE POLICY p ON t TO mine USING ({condition} b);\n"));
+}
+
+#[test]
+fn a_subscription_that_is_there_stays_as_it_is() {
+    let subscriptions = ["Here; it's".to_owned()].into();
+    let around = Surroundings { subscriptions, ..a_server() };
+    let (out, facts) = filter_in(
+        &around,
+        "CREATE SUBSCRIPTION \"Here; it's\" CONNECTION 'x' PUBLICATION p WITH (connect = false);\n\
+         ALTER SUBSCRIPTION \"Here; it's\" OWNER TO gone;\nCOMMENT ON SUBSCRIPTION \"Here; it's\" IS 'x';\n\
+         CREATE SUBSCRIPTION other CONNECTION 'x' PUBLICATION p;\nCOMMENT ON SUBSCRIPTION other IS 'x';\n",
+    )
+    .unwrap();
+    assert_eq!(said(&out).len(), 2, "{out}");
+    assert_eq!(facts.notes, [""; 0]);
+}
+
+#[test]
+fn statistics_are_left_out_where_nothing_takes_them() {
+    let text = "SELECT * FROM pg_catalog.pg_restore_relation_stats(\n\t'version', '180004'::integer);\n";
+    let (out, facts) = filter(&format!("SELECT 1;\n{text}")).unwrap();
+    assert_eq!(said(&out), ["SELECT 1;"]);
+    assert_eq!(facts.notes.len(), 1, "{facts:?}");
+    let statistics = ["pg_restore_relation_stats".to_owned()].into();
+    let (out, facts) = filter_in(&Surroundings { statistics, ..a_server() }, text).unwrap();
+    assert_eq!((out.as_str(), facts.notes.len()), (text, 0));
+}
+
+#[test]
+fn our_own_sql_is_said_in_our_own_encoding() {
+    let injections = Injections { before_post_data: "SELECT 'ö';".to_owned(), ..Injections::default() };
+    let text = "SET client_encoding = 'LATIN1';\nSELECT 1;\n";
+    let (out, _) = run(Script::new(text.as_bytes(), around, Wanted::default(), injections)).unwrap();
+    assert_eq!(said(&out)[2..], ["SET client_encoding = 'UTF8';", "SELECT 'ö';", "SET client_encoding = 'LATIN1';"]);
 }
 
 #[test]
@@ -377,7 +476,7 @@ fn owners_and_privileges_of_roles_that_are_not_there_are_left_out_and_named() {
                  REVOKE GRANT OPTION FOR ALL ON t FROM theirs CASCADE;\n\
                  ALTER DEFAULT PRIVILEGES FOR ROLE mine IN SCHEMA s GRANT SELECT ON TABLES TO theirs;\n\
                  ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO theirs;\n\
-                 CREATE POLICY p ON t TO gone USING (true);\n";
+                 CREATE POLICY p ON t TO theirs USING (true);\n";
     let (out, facts) = filter(stays).unwrap();
     assert_eq!((out.as_str(), facts.notes.len()), (stays, 0));
 
