@@ -21,7 +21,7 @@ use fs_err as fs;
 
 use crate::killed::{eventually, send};
 
-pub use zoo::{Zoo, postgis};
+pub use zoo::{Owned, Zoo, postgis};
 
 /// The versions that tests run on: the oldest and the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,7 +107,20 @@ impl Server {
         Self::having(version, &[&["fsync=off"], options].concat(), false)
     }
 
+    /// Starts one for this test alone that speaks this language (`de`), where the system has its words.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn speaking(version: Version, language: &str) -> Option<Self> {
+        Self::launched(version, &["fsync=off", "lc_messages=C.UTF-8"], false, Some(language))
+    }
+
     fn having(version: Version, options: &[&str], is_shared: bool) -> Option<Self> {
+        Self::launched(version, options, is_shared, None)
+    }
+
+    fn launched(version: Version, options: &[&str], is_shared: bool, language: Option<&str>) -> Option<Self> {
         let tools = ["setsid", "setpriv", "flock"].into_iter().try_for_each(|tool| {
             let output = Command::new(tool).arg("--version").output();
             output.map(|_| ()).map_err(|_| format!("there is no `{tool}`: apt-get install util-linux"))
@@ -116,7 +129,8 @@ impl Server {
             Ok(bin) => bin,
             Err(reason) => return skipped(&reason),
         };
-        let mut launch = Launch { folder: folder_of(version, &bin, options, is_shared), bin, options, is_shared };
+        let folder = folder_of(version, &bin, options, is_shared);
+        let mut launch = Launch { folder, bin, options, is_shared, language };
         let (users, port) = launch.join();
         let Launch { folder, bin, .. } = launch;
         Some(Self(Arc::new(Running { version, bin, folder, port, is_shared, _users: users })))
@@ -169,7 +183,7 @@ impl Server {
     ///
     /// If the server refuses.
     pub fn database(&self, name: &str) -> Database {
-        self.made(name, None)
+        self.made(name, None, "")
     }
 
     /// The same, owned by a role of its own that is no superuser.
@@ -180,13 +194,22 @@ impl Server {
     pub fn owned_database(&self, name: &str) -> Database {
         let owner = unique(&format!("owner of {name}"));
         self.psql("postgres", &format!("CREATE ROLE {} LOGIN PASSWORD {}", quoted(&owner), literal(PASSWORD)));
-        self.made(name, Some(owner))
+        self.made(name, Some(owner), "")
     }
 
-    fn made(&self, name: &str, owner: Option<String>) -> Database {
+    /// The same, owned by the superuser and in an `encoding` such as `LATIN1`.
+    ///
+    /// # Panics
+    ///
+    /// If the server refuses.
+    pub fn encoded_database(&self, name: &str, encoding: &str) -> Database {
+        self.made(name, None, &format!("ENCODING {} LOCALE 'C'", literal(encoding)))
+    }
+
+    fn made(&self, name: &str, owner: Option<String>, options: &str) -> Database {
         let name = unique(name);
         let of = quoted(owner.as_deref().unwrap_or(self.superuser()));
-        self.psql("postgres", &format!("CREATE DATABASE {} TEMPLATE template0 OWNER {of}", quoted(&name)));
+        self.psql("postgres", &format!("CREATE DATABASE {} TEMPLATE template0 OWNER {of} {options}", quoted(&name)));
         let roles = Mutex::new(owner.iter().cloned().collect());
         Database { server: self.clone(), name, owner, roles }
     }
@@ -221,7 +244,16 @@ impl Server {
     ///
     /// If it fails.
     pub fn dump_text(&self, database: &str) -> String {
-        let text = output_of(&mut self.tool("pg_dump", database, self.superuser()), "");
+        self.dump_text_with(database, &[])
+    }
+
+    /// The same, with options of `pg_dump`.
+    ///
+    /// # Panics
+    ///
+    /// If it fails.
+    pub fn dump_text_with(&self, database: &str, options: &[&str]) -> String {
+        let text = output_of(self.tool("pg_dump", database, self.superuser()).args(options), "");
         let text = text.unwrap_or_else(|error| panic!("pg_dump: {error}"));
         let differs =
             ["\\restrict ", "\\unrestrict ", "-- Dumped from database version ", "-- Dumped by pg_dump version "];
@@ -405,6 +437,7 @@ struct Launch<'a> {
     bin: PathBuf,
     options: &'a [&'a str],
     is_shared: bool,
+    language: Option<&'a str>,
 }
 
 impl Launch<'_> {
@@ -478,6 +511,9 @@ impl Launch<'_> {
         let mut command = Command::new("setsid");
         command.args(["--fork", "sh", "-c", SCRIPT, "postgres.sh"]).args([&self.folder, &self.bin]);
         command.args([&port.to_string(), linger]).args(self.options).stderr(Stdio::inherit());
+        if let Some(language) = self.language {
+            command.env("LC_ALL", "C.UTF-8").env("LANGUAGE", language);
+        }
         let said = command.stdin(Stdio::null()).output().expect("setsid is there").stdout;
         if said == b"ready\n" { Ok(port) } else { Err(String::from_utf8_lossy(&said).into_owned()) }
     }

@@ -53,6 +53,55 @@ impl Deref for Zoo {
     }
 }
 
+/// A database with one of everything that an owner has who is no superuser, and the roles that were made with it.
+pub struct Owned {
+    database: Database,
+    /// The owner is a member of the first; the second may do something.
+    roles: [String; 2],
+}
+
+impl Owned {
+    /// Fills a new database with `owned.sql`.
+    ///
+    /// # Panics
+    ///
+    /// If the server refuses.
+    pub fn new(server: &Server) -> Self {
+        let database = server.owned_database("the owner's");
+        let roles = ["a team's", "Reader; größer"].map(|name| database.role(name));
+        let owned = Self { database, roles };
+        owned.run("owned.sql");
+        owned
+    }
+
+    /// Returns the roles that it names beside its owner.
+    pub fn roles(&self) -> [&str; 2] {
+        self.roles.each_ref().map(String::as_str)
+    }
+
+    /// Changes it everywhere, as its owner: `owned-moved-on.sql`.
+    ///
+    /// # Panics
+    ///
+    /// If the server refuses.
+    pub fn move_on(&self) {
+        self.run("owned-moved-on.sql");
+    }
+
+    fn run(&self, script: &str) {
+        let [team, reader] = self.roles();
+        self.load(&file(script), &[("owner", self.owner()), ("team", team), ("reader", reader)]);
+    }
+}
+
+impl Deref for Owned {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        &self.database
+    }
+}
+
 /// Fills a new database with `postgis.sql`; `None`, with the reason on standard error, where that is not installed.
 ///
 /// # Panics
