@@ -100,19 +100,28 @@ fn sessions_that_the_user_may_not_end_stay() {
 }
 
 #[test]
-fn a_backup_does_not_wait_longer_than_it_may() {
+fn a_backup_names_who_is_in_the_way_and_does_not_wait_longer_than_it_may() {
     for server in servers() {
         let database = shop(&server, true, 100);
+        let clerk = database.role("the clerk");
         database.psql("CREATE TABLE django_migrations (id integer, app text, name text)");
+        database.psql(&format!(
+            "GRANT ALL ON ALL TABLES IN SCHEMA public TO {0}; GRANT ALL ON SCHEMA public TO {0}",
+            quoted(&clerk)
+        ));
         database.psql(&format!("ALTER TABLE django_migrations OWNER TO {}", quoted(database.owner())));
         for table in ["customer", "django_migrations"] {
             for format in [Format::Custom, Format::Text] {
-                let holder = Holder::start(&database, "postgres", &format!("LOCK TABLE {table}"));
+                let holder = Holder::start(&database, &clerk, &format!("LOCK TABLE {table}"));
                 let started = Instant::now();
                 let world = World::default();
-                let mut source = postgres(&database).with_format(format).with_lock_timeout(Duration::from_secs(1));
+                let mut source = postgres(&database).with_format(format).with_lock_timeout(Duration::from_secs(2));
                 let error = world.backup(&mut source, Compression::Zstd).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Busy, "{table}, {format:?}: {error}");
+                let who = format!("cannot back up `{0}` on `127.0.0.1`: locked for 2 s by process ", database.name());
+                assert!(error.to_string().starts_with(&who), "{table}, {format:?}: {error}");
+                assert!(error.to_string().contains(&format!(" (till 7 of {clerk}")), "{table}, {format:?}: {error}");
+                assert!(!error.advice().unwrap().contains("--terminate-connections"), "{error:?}");
                 assert!(started.elapsed() < Duration::from_secs(8), "{table}: {:?}", started.elapsed());
                 assert!(world.store.bytes("a").is_none());
                 drop(holder);

@@ -2,8 +2,11 @@
 
 mod blocked;
 mod clients;
+mod encodings;
 mod failed;
 mod killed;
+mod language;
+mod left_out;
 mod parts;
 mod round_trip;
 mod secrets;
