@@ -1,5 +1,7 @@
 //! A restore is exact: the server's own dump of everything that PostgreSQL has, before and after, is the same text.
 
+use std::io::Write as _;
+
 use dbbackup::manifest::{Kind, Reason};
 use dbbackup::source::postgres::{Connection, Format, Postgres, Tools};
 use dbbackup::{Backup, BackupName, Compression, Memory, Naming, Recipients, Run, backup, restore};
@@ -109,7 +111,7 @@ fn without_roles(text: &str, roles: &[&str]) -> String {
             && roles.iter().any(|role| statement.contains(role.as_str()));
         let is_comment = !roles.is_empty() && statement.starts_with("COMMENT ON POLICY narrower ");
         // It is in a dump where its owner is another one than at first.
-        let is_gone = is_of_roles || is_comment || statement.starts_with("CREATE SCHEMA public;");
+        let is_gone = is_of_roles || is_comment || entry.starts_with("public; Type: SCHEMA;");
         match kept.last_mut().filter(|_| is_gone) {
             // What holds for the entries behind it.
             Some(last) => last.extend(statement.split_inclusive('\n').filter(|line| line.starts_with("SET default_"))),
@@ -248,7 +250,17 @@ fn a_zoo_moves_to_another_server_without_the_roles_that_are_missing_there() {
             assert!(names.iter().all(|name| note.contains(&format!("`{name}`"))), "{note}");
         }
         let (before, after) = (text_for_everybody(target, &zoo), text_for_everybody(target, &database));
-        let what = target.version().to_string();
-        assert_same(&without_roles(&before, &[ada, bob, eve]), &without_roles(&after, &[]), &what);
+        if target.version() == old.version() {
+            assert_same(&without_roles(&before, &[ada, bob, eve]), &without_roles(&after, &[]), "15");
+            continue;
+        }
+        // Versions print a view in different ways: what psql itself makes of the text there is the same.
+        let reference = target.database("reference");
+        let mut text = tempfile::NamedTempFile::new().unwrap();
+        text.write_all(old.dump_text_with(zoo.name(), &["--no-owner"]).as_bytes()).unwrap();
+        let mut psql = target.tool("psql", reference.name(), target.superuser());
+        psql.args(["-Xqo", "/dev/null", "-f"]).arg(text.path()).stderr(std::process::Stdio::null());
+        assert!(psql.status().unwrap().success());
+        assert_same(&without_roles(&text_for_everybody(target, &reference), &[]), &without_roles(&after, &[]), "18");
     }
 }
