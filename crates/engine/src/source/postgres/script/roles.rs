@@ -89,17 +89,13 @@ impl Roles {
     pub(super) fn user_mapping(&mut self, head: &Head) -> Verdict {
         let at = head.past(3, &["if", "not", "exists"]) + 1;
         // The session's own, by another word.
-        match self.lacked(head, at).filter(|_| !head.is(at, "user")) {
-            Some(name) => {
-                self.mapped.insert(name);
-                Verdict::LeaveOut
-            }
-            None => {
-                let others = role(head, at).filter(|name| !["public", "user", &self.user].contains(&name.as_str()));
-                self.unopened.extend(others.filter(|_| head.is_end(at + 3)));
-                Verdict::Pass
-            }
+        if let Some(name) = self.lacked(head, at).filter(|_| !head.is(at, "user")) {
+            self.mapped.insert(name);
+            return Verdict::LeaveOut;
         }
+        let others = role(head, at).filter(|name| !["public", "user", &self.user].contains(&name.as_str()));
+        self.unopened.extend(others.filter(|_| head.is_end(at + 3)));
+        Verdict::Pass
     }
 
     /// Whether the session can say `SET SESSION AUTHORIZATION` with this role, which takes more than membership.
