@@ -164,9 +164,9 @@ fn an_encrypted_zoo_is_what_it_was_after_a_restore() {
         let name = stored_for(recipients.clone(), &mut postgres(database).with_format(format), compression, &store);
         assert!(!String::from_utf8_lossy(&store.bytes(&name).unwrap()).contains("PostgreSQL database dump"));
         if format == Format::Custom {
-            zoo.move_on()
+            zoo.move_on();
         } else {
-            owned.move_on()
+            owned.move_on();
         }
         let report = restore(&name, &mut postgres(database), &store, &Run::default()).unwrap();
         assert_eq!(report.notes.len(), usize::from(format == Format::Text), "{:?}", report.notes);
