@@ -386,7 +386,7 @@ fn statistics_are_left_out_where_nothing_takes_them() {
 fn our_own_sql_is_said_in_our_own_encoding() {
     let injections = Injections { before_post_data: "SELECT 'ö';".to_owned(), ..Injections::default() };
     let text = "SET client_encoding = 'LATIN1';\nSELECT 1;\n";
-    let (out, _) = run(Script::new(text.as_bytes(), around, Wanted::default(), injections)).unwrap();
+    let (out, _) = run(Script::new(text.as_bytes(), a_server(), Wanted::default(), injections)).unwrap();
     assert_eq!(said(&out)[2..], ["SET client_encoding = 'UTF8';", "SELECT 'ö';", "SET client_encoding = 'LATIN1';"]);
 }
 
