@@ -483,8 +483,35 @@ class Trial:
     def __new__(cls, name: str, folder: str) -> Self: ...
     def close(self) -> None: ...
 
-def no_drill(name: str, manifest: Mapping[str, Any], head: bytes) -> str | None:
-    """Return why a backup cannot be restored into a temporary SQLite database; ``None``: it can.
+class Witness(Protocol):
+    """Who is called to a scratch database, by its name on the server. What it raises ends the drill."""
+
+    def prepare(self, database: str, /) -> None:
+        """Do what the restore into it needs."""
+
+    def ask(self, database: str, /) -> Sequence[str]:
+        """Ask it what it holds; return what the user should know, one sentence each."""
+
+def drill(
+    store: Store,
+    name: str,
+    *,
+    server: Postgres,
+    witness: Witness,
+    passphrase: str | None = None,
+    progress: Progress | None = None,
+) -> tuple[Report, dict[str, Any] | None]:
+    """Restore the backup `name` into a new database of `server`, compare that with its manifest, and drop it.
+
+    `server` is a database of that server: it is connected to, and not changed. The dictionary has ``tables``, ``rows``,
+    ``compared``, ``differences`` and ``foreign_keys``; it is ``None`` if the backup was only read. What killed drills
+    of the same user left on the server is dropped, too.
+    """
+
+def engine_for(
+    name: str, manifest: Mapping[str, Any], head: bytes
+) -> tuple[Literal["sqlite", "postgresql"] | None, str]:
+    """Return the engine that can make a database of a backup; or ``None`` and why there is none.
 
     `manifest` is all of it, empty where there is none; `head` is what :func:`head` returns.
     """

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dbbackup._drill import Verified
+    from dbbackup._verified import Verified
     from dbbackup.exceptions import DbbackupError
 
 

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from dbbackup._drill import _interruptible, _unreadable
+from dbbackup._drill_sqlite import _interruptible, _unreadable
 from dbbackup.exceptions import CorruptBackupError, SourceError
 
 ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"

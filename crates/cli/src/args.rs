@@ -214,11 +214,16 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with = "backups")]
     pub all: bool,
 
-    /// Restore each backup of a SQLite database into a temporary one, count its rows, and drop it
+    /// Restore each backup of a SQLite or PostgreSQL database into a new one, count its rows, and drop it
     #[arg(long)]
     pub restore: bool,
 
-    /// Folder for the database that --restore makes, with room for two of it [default: the system's]
+    /// Server for the PostgreSQL databases that --restore makes: a name in dbbackup.toml, or a URL such as
+    /// postgresql://user@host/ [default: that of the backup's name in dbbackup.toml]
+    #[arg(long, value_name = "DATABASE", requires = "restore")]
+    pub scratch: Option<String>,
+
+    /// Folder for the SQLite databases that --restore makes, with room for two of each [default: the system's]
     #[arg(long, value_name = "FOLDER", requires = "restore", value_hint = clap::ValueHint::DirPath)]
     pub tmp_dir: Option<PathBuf>,
 
@@ -376,6 +381,7 @@ Examples:
   dbbackup verify backups shop-web-2026-11-22-101500.sqlite3.zst
   dbbackup verify backups --all --json
   dbbackup verify backups --restore                 a drill: really restored, rows counted
+  dbbackup verify backups --restore --scratch postgresql://drills@db2.example.org/
 
 Of an encrypted backup whose secret key is not here only the stored bytes are proven, by their
 SHA-256 (exit status 3).";

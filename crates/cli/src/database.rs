@@ -110,6 +110,14 @@ impl Database {
         }
     }
 
+    /// Returns its server, with the programs that reach it; `None` for a file.
+    pub(crate) fn server(&self) -> Option<Postgres> {
+        match &self.place {
+            Place::Sqlite(_) => None,
+            Place::Postgres(connection) => Some(Postgres::new(connection.clone())),
+        }
+    }
+
     /// Returns what a restore would replace, in words; `None` if there is nothing yet.
     ///
     /// # Errors

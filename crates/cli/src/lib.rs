@@ -14,6 +14,7 @@ mod keys;
 mod place;
 mod progress;
 mod render;
+mod scratch;
 
 use std::ffi::OsString;
 use std::io::Write as _;

@@ -1,16 +1,109 @@
-//! `Trial`, and what a drill decides by itself.
+//! Drills: what the engine does by itself for a server, and the parts of one for a SQLite database, which Python asks.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use dbbackup::drill::{self, Found};
+use dbbackup::drill::{self, Candidate, Engine, Found, Ground};
 use dbbackup::manifest::Manifest;
-use dbbackup::source::sqlite;
+use dbbackup::source::{self, postgres, sqlite};
+use dbbackup::{ErrorKind, Run, Stage};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
-use crate::attend::current_run;
-use crate::convert::from_json;
-use crate::errors::to_python;
+use crate::attend::{attend, current_run};
+use crate::convert::{from_json, json_to_python};
+use crate::encryption::with_passphrase;
+use crate::errors::{from_python, to_python};
+use crate::postgres::Postgres;
+use crate::store::Store;
+use crate::types::Report;
+
+/// Restores a backup into a new database of a server, and drops it. The contract is documented in `_engine.pyi`.
+#[pyfunction]
+#[pyo3(signature = (store, name, *, server, witness, passphrase = None, progress = None))]
+#[allow(clippy::too_many_arguments)] // keyword-only in Python
+pub(crate) fn drill(
+    py: Python<'_>,
+    store: &Store,
+    name: &str,
+    server: Postgres,
+    witness: Py<PyAny>,
+    passphrase: Option<String>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<(Report, Option<Py<PyDict>>)> {
+    let (store, ground) = (store.engine(), Witnessed { server: server.engine(), witness: Arc::new(witness) });
+    let work = |run: &Run| drill::drill(name, store, &[&ground], &with_passphrase(run, passphrase)?);
+    let mut report = attend(py, progress, work)?;
+    let found = report.drill.take().map(|found| json_to_python(py, &found)).transpose()?;
+    Ok((Report::from(report), found))
+}
+
+/// A server, and who is called to each database that is made there.
+struct Witnessed {
+    server: postgres::Postgres,
+    /// A `Witness` of `_engine.pyi`.
+    witness: Arc<Py<PyAny>>,
+}
+
+impl Ground for Witnessed {
+    fn engine(&self) -> Engine {
+        self.server.engine()
+    }
+
+    fn trial(&self, candidate: &Candidate<'_>, run: &Run) -> dbbackup::Result<Box<dyn drill::Trial>> {
+        let trial = postgres::Trial::new(&self.server, candidate, run)?;
+        let trial = WitnessedTrial { trial: Box::new(trial), witness: Arc::clone(&self.witness) };
+        trial.call::<()>("prepare", "cannot prepare the scratch database")?;
+        Ok(Box::new(trial))
+    }
+}
+
+struct WitnessedTrial {
+    trial: Box<postgres::Trial>,
+    witness: Arc<Py<PyAny>>,
+}
+
+impl WitnessedTrial {
+    fn call<T>(&self, method: &str, message: &str) -> dbbackup::Result<T>
+    where
+        T: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr>,
+    {
+        Python::attach(|py| {
+            let answer = self.witness.bind(py).call_method1(method, (self.trial.name(),));
+            answer
+                .and_then(|answer| answer.extract())
+                .map_err(|exception| from_python(py, exception, ErrorKind::Tool, message, Stage::Target))
+        })
+    }
+}
+
+impl drill::Trial for WitnessedTrial {
+    fn target(&mut self) -> &mut dyn source::Target {
+        self.trial.target()
+    }
+
+    fn explain(&self, error: dbbackup::Error) -> dbbackup::Error {
+        self.trial.explain(error)
+    }
+
+    fn notes_that_stay(&self, notes: Vec<String>) -> Vec<String> {
+        self.trial.notes_that_stay(notes)
+    }
+
+    fn ask(&mut self, run: &Run) -> dbbackup::Result<Found> {
+        let mut found = self.trial.ask(run)?;
+        found.notes.extend(self.call::<Vec<String>>("ask", "cannot ask the scratch database")?);
+        Ok(found)
+    }
+
+    fn check(&self) -> &'static str {
+        self.trial.check()
+    }
+
+    fn end(self: Box<Self>) -> Vec<String> {
+        self.trial.end()
+    }
+}
 
 /// A temporary database that a backup is restored into. The contract is documented in `_engine.pyi`.
 #[pyclass(frozen, module = "dbbackup._engine")]
@@ -36,15 +129,19 @@ impl Trial {
     }
 }
 
-/// Says why a backup cannot be restored into a temporary database. The contract is documented in `_engine.pyi`.
+/// Says which engine's database a backup makes, or why none. The contract is documented in `_engine.pyi`.
 #[pyfunction]
-pub(crate) fn no_drill(
+pub(crate) fn engine_for(
     py: Python<'_>,
     name: &str,
     manifest: &Bound<'_, PyAny>,
     head: &[u8],
-) -> PyResult<Option<String>> {
-    Ok(drill::no_drill(name, &parsed(py, name, manifest)?, head))
+) -> PyResult<(Option<&'static str>, String)> {
+    let manifest = parsed(py, name, manifest)?;
+    Ok(match Engine::of(&Candidate { name, manifest: &manifest, head }) {
+        Ok(engine) => (Some(engine.id()), String::new()),
+        Err(why) => (None, why),
+    })
 }
 
 /// Compares a manifest with what was found. The contract is documented in `_engine.pyi`.

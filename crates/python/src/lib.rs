@@ -34,7 +34,7 @@ mod _engine {
     #[pymodule_export]
     use super::catalogue::{catalogue, find, newest, prune, source_id};
     #[pymodule_export]
-    use super::drill::{Trial, compare, no_drill, require_same};
+    use super::drill::{Trial, compare, drill, engine_for, require_same};
     #[pymodule_export]
     use super::dump::{Dump, open_dump};
     #[pymodule_export]

@@ -124,8 +124,8 @@ class PgDumpConnector(BaseCommandDBConnector):
             return self.postgres("restore")
         return super().restore_target()
 
-    def prepare(self) -> None:
-        """Do what a restore needs before its transaction."""
+    def prepare(self, database: str | None = None) -> None:
+        """Do what a restore needs before its transaction, in `database` instead of the connector's own."""
 
     def _create_dump(self) -> Any:
         return self.stream(_engine.open_dump(self.postgres("dump")))
@@ -135,12 +135,15 @@ class PgDumpConnector(BaseCommandDBConnector):
         self.prepare()
         self.notes += _engine.load(self.postgres("restore"), dump)
 
-    def postgres(self, side: _Side, *, administrator: bool = False) -> _engine.Postgres:
+    def postgres(
+        self, side: _Side, *, administrator: bool = False, database: str | None = None
+    ) -> _engine.Postgres:
         """Return the database as the engine knows it.
 
         Args:
             side: Whose prefix, suffix and environment are meant.
             administrator: Whether ``ADMIN_USER`` connects, not the database's own user.
+            database: Another one of the same server.
 
         """
         parameters, password = self._parameters(), self.settings.get("PASSWORD")
@@ -149,6 +152,8 @@ class PgDumpConnector(BaseCommandDBConnector):
                 str(self.settings["ADMIN_USER"]),
                 self.settings.get("ADMIN_PASSWORD"),
             )
+        if database:
+            parameters["dbname"] = database
         is_dump = side == "dump"
         environment = {**self.env, **(self.dump_env if is_dump else self.restore_env)}
         options: dict[str, Any] = {
@@ -205,10 +210,10 @@ class PgDumpConnector(BaseCommandDBConnector):
 class PgDumpGisConnector(PgDumpConnector):
     """The same for PostGIS. With ``ADMIN_USER``, a restore makes the extension first where it is not there yet."""
 
-    def prepare(self) -> None:
+    def prepare(self, database: str | None = None) -> None:
         """Make the extension as ``ADMIN_USER``: it needs rights that the database's owner may not have."""
         if self.settings.get("ADMIN_USER"):
-            administrator = self.postgres("restore", administrator=True)
+            administrator = self.postgres("restore", administrator=True, database=database)
             administrator.execute("CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA public")
 
 

@@ -14,11 +14,13 @@ use crate::keys::{passphrase, unlock};
 use crate::place::store;
 use crate::progress;
 use crate::render::{Output, counted, error_object, error_text, report_object, seconds};
+use crate::scratch::Scratch;
 
 pub(crate) fn run(verb: &VerifyArgs, arguments: &Arguments, output: &Output, cancel: &Cancel) -> Result<u8> {
     let config = Config::read(arguments.config.as_deref())?;
     let naming = naming(&config, &[], None)?;
     let store = store(&verb.store, &config)?;
+    let scratch = Scratch::resolve(verb.scratch.as_deref(), &config)?;
     let names = verb.names(&store, &naming)?;
     if names.is_empty() {
         output.line("no backups");
@@ -33,7 +35,13 @@ pub(crate) fn run(verb: &VerifyArgs, arguments: &Arguments, output: &Output, can
         // What else keeps it from being opened, the verification says.
         let _cannot_be_opened = unlock(name, &store, &mut run);
         passphrase.clone_from(&run.passphrase);
-        let result = if verb.restore { drill(name, &store, &run) } else { verify(name, &store, &run) };
+        let result = if verb.restore {
+            scratch
+                .grounds(name, &store, &naming)
+                .and_then(|grounds| drill(name, &store, &grounds.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &run))
+        } else {
+            verify(name, &store, &run)
+        };
         drop(run);
         let mut failed = |error: &Error, mut object: Value| {
             let verdict = match error.kind() {

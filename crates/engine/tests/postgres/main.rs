@@ -3,6 +3,7 @@
 mod blocked;
 mod clients;
 mod encodings;
+mod drill;
 mod failed;
 mod killed;
 mod language;

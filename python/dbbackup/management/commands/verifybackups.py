@@ -9,13 +9,14 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from dbbackup import _engine
-from dbbackup._drill import Verified, drill, reading
+from dbbackup._drill import drill
 from dbbackup._encryption import given_passphrase, somebody_is_there, unlocking
 from dbbackup._objects import error_object, verified_object
 from dbbackup._output import count_files
 from dbbackup._place import Place, backup_place
 from dbbackup._select import backups_to_verify, scopes
 from dbbackup._units import human_bytes, human_seconds
+from dbbackup._verified import Verified, reading
 from dbbackup.conf import get_settings
 from dbbackup.exceptions import BackupNotFoundError, CorruptBackupError, DbbackupError, WrongKeyError
 from dbbackup.management.commands._base import KINDS, DbbackupCommand, add_passphrase_arguments
@@ -37,8 +38,14 @@ class Command(DbbackupCommand):
         parser.add_argument(
             "--restore",
             action="store_true",
-            help="Restore backups of SQLite databases into a temporary one in DBBACKUP_TMP_DIR, count its rows, and "
-            "drop it. The project's databases are not touched.",
+            help="Restore backups of SQLite and PostgreSQL databases into new ones, in DBBACKUP_TMP_DIR and on the "
+            "server, count their rows, and drop them. The project's databases are not touched.",
+        )
+        parser.add_argument(
+            "--scratch",
+            metavar="ALIAS",
+            help="The database of DATABASES on whose server --restore makes databases of PostgreSQL. Default: the "
+            "one that was backed up.",
         )
         parser.add_argument("-d", "--database", help="Only of these databases: aliases, separated by commas.")
         add_passphrase_arguments(parser)
@@ -56,6 +63,7 @@ class Command(DbbackupCommand):
         *_args: Any,
         backup: list[str],
         restore: bool,
+        scratch: str | None,
         database: str | None,
         content_type: str | None,
         passphrase: str | None,
@@ -73,7 +81,7 @@ class Command(DbbackupCommand):
             settings = get_settings()
             place = backup_place(settings)
             passphrase = given_passphrase(passphrase, passphrase_file)
-            verify = drill if restore else reading
+            verify = partial(drill, scratch=scratch) if restore else reading
             names = list(backup)
             if not names:
                 wanted = scopes(settings, databases=database, content_type=content_type)

@@ -25,6 +25,8 @@ struct Table {
     name: String,
     /// What the server last knew.
     estimate: f64,
+    /// Whether the session sees its rows, all of them.
+    is_readable: bool,
 }
 
 impl Counting {
@@ -39,7 +41,8 @@ impl Counting {
         session.tell(&format!("SET TRANSACTION SNAPSHOT {}", literal(snapshot)))?;
         session.tell(&postgres.lock_timeout())?;
         let mut tables: Vec<Table> = session.ask(TABLES)?;
-        tables.retain(|table| postgres.schemas.is_empty() || postgres.schemas.contains(&table.schema));
+        let is_wanted = |schema: &String| postgres.schemas.is_empty() || postgres.schemas.contains(schema);
+        tables.retain(|table| table.is_readable && is_wanted(&table.schema));
         let waiting: i32 = session.ask("SELECT pg_backend_pid()")?;
         let mut blockers = Blockers::new(postgres, Waiting::Process(waiting), run);
         session.watch(move |waited| blockers.look(waited));
@@ -49,10 +52,7 @@ impl Counting {
         // The cores are for the dump and its compression.
         session.tell("SET max_parallel_workers_per_gather = 0")?;
         session.tell(&format!("SET statement_timeout = {}", postgres.content_timeout.as_millis().max(1)))?;
-        let counts: Vec<String> =
-            tables.iter().map(|table| format!("(SELECT count(*) FROM ONLY {})", table.quoted())).collect();
-        let query = format!("SELECT to_jsonb(ARRAY[{}]::bigint[])", counts.join(", "));
-        let posted = session.post(&query)?;
+        let posted = session.post(&counting(&tables))?;
         Ok(Self { session, tables, migrations, posted })
     }
 
@@ -60,7 +60,7 @@ impl Counting {
     pub(super) fn finish(self) -> Result<Content> {
         let Self { mut session, tables, migrations, posted } = self;
         let counted: Option<Vec<u64>> = session.receive(posted)?;
-        let names = tables.iter().map(|table| table_name(&table.schema, &table.name));
+        let names = tables.iter().map(Table::shown);
         let exact = counted.is_some();
         let rows = counted.unwrap_or_else(|| tables.iter().map(Table::estimated).collect());
         Ok(Content { tables: names.zip(rows).collect(), exact, migrations })
@@ -68,6 +68,11 @@ impl Counting {
 }
 
 impl Table {
+    /// Returns its name, as a manifest has it.
+    fn shown(&self) -> String {
+        table_name(&self.schema, &self.name)
+    }
+
     fn quoted(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
     }
@@ -76,6 +81,22 @@ impl Table {
     fn estimated(&self) -> u64 {
         self.estimate.max(0.0) as u64
     }
+}
+
+/// Counts the rows of every table, however long that takes; returns those that the session may not read, too.
+pub(super) fn count(session: &mut Session) -> Result<(BTreeMap<String, u64>, Vec<String>)> {
+    let tables: Vec<Table> = session.ask(TABLES)?;
+    let (readable, unread): (Vec<Table>, Vec<Table>) = tables.into_iter().partition(|table| table.is_readable);
+    let counts: Vec<u64> = session.ask(&counting(&readable))?;
+    let rows = readable.iter().map(Table::shown).zip(counts).collect();
+    Ok((rows, unread.iter().map(Table::shown).collect()))
+}
+
+/// Returns the query that counts rows of tables, all in one array.
+fn counting(tables: &[Table]) -> String {
+    let counts: Vec<String> =
+        tables.iter().map(|table| format!("(SELECT count(*) FROM ONLY {})", table.quoted())).collect();
+    format!("SELECT to_jsonb(ARRAY[{}]::bigint[])", counts.join(", "))
 }
 
 /// Returns the last migration of each app, where there is a table of them.
@@ -148,10 +169,11 @@ fn expressions(pattern: &str) -> (Option<String>, String) {
 }
 
 const TABLES: &str = "\
-SELECT coalesce(jsonb_agg(jsonb_build_object('schema', nspname, 'name', relname, 'estimate', reltuples)), '[]')
+SELECT coalesce(jsonb_agg(jsonb_build_object('schema', nspname, 'name', relname, 'estimate', reltuples,
+  'is_readable', pg_catalog.has_table_privilege(pg_class.oid, 'SELECT')
+    AND NOT pg_catalog.row_security_active(pg_class.oid))), '[]')
 FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
 WHERE relkind = 'r' AND relpersistence <> 't' AND nspname !~ '^pg_' AND nspname <> 'information_schema'
-  AND pg_catalog.has_table_privilege(pg_class.oid, 'SELECT')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend
     WHERE classid = 'pg_catalog.pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e');";
 

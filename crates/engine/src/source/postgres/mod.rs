@@ -11,10 +11,12 @@ mod keep;
 mod lexer;
 mod load;
 mod said;
+mod scratch;
 mod script;
 mod session;
 mod spelling;
 mod tools;
+mod trial;
 
 use std::ffi::OsString;
 use std::sync::{Arc, OnceLock};
@@ -29,6 +31,7 @@ pub use connection::Connection;
 use session::Session;
 use tools::Client;
 pub use tools::Tools;
+pub use trial::Trial;
 
 /// One PostgreSQL database, as a source and as a target.
 #[derive(Clone, Debug)]
@@ -56,6 +59,8 @@ pub struct Postgres {
     dump_options: Vec<OsString>,
     restore_options: Vec<OsString>,
     psql_options: Vec<OsString>,
+    /// Whether a restore finds nothing there that could be kept.
+    is_new: bool,
     /// What asks the server, once it was looked for.
     psql: Arc<OnceLock<Client>>,
 }
@@ -91,6 +96,7 @@ impl Postgres {
             dump_options: Vec::new(),
             restore_options: Vec::new(),
             psql_options: Vec::new(),
+            is_new: false,
             psql: Arc::default(),
         }
     }
@@ -197,6 +203,12 @@ impl Postgres {
         }
         let client = self.tools.psql()?;
         Ok(self.psql.get_or_init(|| client))
+    }
+
+    /// Returns another database of the same server, reached by the same user and programs.
+    #[must_use]
+    pub fn database(&self, name: &str) -> Self {
+        Self { connection: self.connection.clone().with("dbname", name), ..self.clone() }
     }
 
     /// Returns how people call it: its name, and the host.

@@ -72,6 +72,11 @@ impl Session {
         self.watch = None;
     }
 
+    /// Goes on under another run: what asks the first one to stop does not stop this session.
+    pub(super) fn go_on_as(&mut self, run: Run) {
+        self.running.run = run;
+    }
+
     /// Runs SQL without an answer, to its end.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ mod load;
 mod place;
 mod trial;
 
-pub use trial::Trial;
+pub use trial::{InTmpDir, Trial};
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -8,14 +8,30 @@ use super::check::needs_application;
 use super::content::{Counts, count, interruptible};
 use super::place::Scratch;
 use super::{Sqlite, connect};
-use crate::drill::{ForeignKeys, Found};
+use crate::drill::{self, Candidate, Engine, ForeignKeys, Found, Ground};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::run::{Phase, Run};
+use crate::source::Target;
+
+/// The folder of a run's temporary files, which needs room for two copies of what is restored there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InTmpDir;
+
+impl Ground for InTmpDir {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    fn trial(&self, candidate: &Candidate<'_>, run: &Run) -> Result<Box<dyn drill::Trial>> {
+        Ok(Box::new(Trial::new(candidate.name, run)?))
+    }
+}
 
 /// A database in the temporary folder that nobody else knows of; removed when dropped, swept by the next drill after
 /// kill -9.
 pub struct Trial {
     scratch: Scratch,
+    target: Sqlite,
 }
 
 impl Trial {
@@ -30,28 +46,31 @@ impl Trial {
             let message = format!("cannot make a temporary database in `{}`", folder.display());
             Error::from_io(source, ErrorKind::Write, message).at(Stage::Target).subject(folder.display())
         })?;
-        Ok(Self { scratch })
+        let target = Sqlite::new(scratch.path());
+        Ok(Self { scratch, target })
     }
 
     /// Returns where it is.
     pub fn path(&self) -> &Path {
         self.scratch.path()
     }
+}
 
-    /// Names it as a target: to the restore it is a database like every other.
-    pub fn target(&self) -> Sqlite {
-        Sqlite::new(self.scratch.path())
+impl drill::Trial for Trial {
+    fn target(&mut self) -> &mut dyn Target {
+        &mut self.target
     }
 
-    /// Counts its rows and checks its foreign keys.
-    ///
-    /// # Errors
-    ///
-    /// `Corrupt`, `Interrupted`.
-    pub fn ask(&self, run: &Run) -> Result<Found> {
+    fn explain(&self, error: Error) -> Error {
+        // To a restore, the target's state is what matters most.
+        let is_of_target = error.kind() == ErrorKind::Corrupt && error.stage() == Some(Stage::Target);
+        if is_of_target { error.advise("take another backup, or another copy of this one") } else { error }
+    }
+
+    fn ask(&mut self, run: &Run) -> Result<Found> {
         run.phase(Phase::Check, None)?;
         let failed = |source: rusqlite::Error| {
-            run.cancel.check().err().unwrap_or_else(|| self.target().fail(Stage::Target, "read", source))
+            run.cancel.check().err().unwrap_or_else(|| self.target.fail(Stage::Target, "read", source))
         };
         let connection = connect(self.scratch.path(), OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
         interruptible(&connection, run, || {
@@ -62,8 +81,16 @@ impl Trial {
             };
             let foreign_keys = foreign_keys(&connection).map_err(failed)?;
             run.cancel.check()?;
-            Ok(Found { tables, unread, foreign_keys })
+            Ok(Found { tables, unread, foreign_keys, ..Found::default() })
         })
+    }
+
+    fn check(&self) -> &'static str {
+        CHECK
+    }
+
+    fn end(self: Box<Self>) -> Vec<String> {
+        Vec::new()
     }
 }
 
@@ -90,3 +117,6 @@ fn foreign_keys(connection: &Connection) -> rusqlite::Result<ForeignKeys> {
     }
     Ok(found)
 }
+
+/// What a restored database was checked by.
+const CHECK: &str = "SQLite's quick_check of the restored database";
