@@ -28,10 +28,11 @@ def drill(
 ) -> Verified:
     """Restore the backup `name` into a new database, compare that with its manifest, and drop it.
 
-    It goes the way of every restore: of SQLite into a file of ``DBBACKUP_TMP_DIR``, which needs room for two copies; of
-    PostgreSQL into a database of its own, on the server of the alias `scratch`, else on that of the backup's own. The
-    project's databases are not touched. What differs stands in the result; `Verified.require_same` makes an error of it.
-    A backup of which no database can be made is verified by reading; so is an encrypted one whose key is not here.
+    It goes the way of every restore: of SQLite into a file of ``DBBACKUP_TMP_DIR``, which needs room for two copies;
+    of PostgreSQL into a database of its own, on the server of the alias `scratch`, else on that of the backup's own
+    alias. The project's databases are not touched. What differs stands in the result; `Verified.require_same` makes
+    an error of it. A backup of which no database can be made is verified by reading; so is an encrypted one whose
+    key is not here.
 
     Raises:
         BackupNotFoundError: There is no such backup.

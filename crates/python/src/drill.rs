@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dbbackup::drill::{self, Candidate, Engine, Found, Ground};
+use dbbackup::drill::{self as engine, Candidate, Engine, Found, Ground};
 use dbbackup::manifest::Manifest;
 use dbbackup::source::{self, postgres, sqlite};
 use dbbackup::{ErrorKind, Run, Stage};
@@ -21,7 +21,6 @@ use crate::types::Report;
 /// Restores a backup into a new database of a server, and drops it. The contract is documented in `_engine.pyi`.
 #[pyfunction]
 #[pyo3(signature = (store, name, *, server, witness, passphrase = None, progress = None))]
-#[allow(clippy::too_many_arguments)] // keyword-only in Python
 pub(crate) fn drill(
     py: Python<'_>,
     store: &Store,
@@ -32,7 +31,7 @@ pub(crate) fn drill(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Report, Option<Py<PyDict>>)> {
     let (store, ground) = (store.engine(), Witnessed { server: server.engine(), witness: Arc::new(witness) });
-    let work = |run: &Run| drill::drill(name, store, &[&ground], &with_passphrase(run, passphrase)?);
+    let work = |run: &Run| engine::drill(name, store, &[&ground], &with_passphrase(run, passphrase)?);
     let mut report = attend(py, progress, work)?;
     let found = report.drill.take().map(|found| json_to_python(py, &found)).transpose()?;
     Ok((Report::from(report), found))
@@ -50,10 +49,10 @@ impl Ground for Witnessed {
         self.server.engine()
     }
 
-    fn trial(&self, candidate: &Candidate<'_>, run: &Run) -> dbbackup::Result<Box<dyn drill::Trial>> {
+    fn trial(&self, candidate: &Candidate<'_>, run: &Run) -> dbbackup::Result<Box<dyn engine::Trial>> {
         let trial = postgres::Trial::new(&self.server, candidate, run)?;
         let trial = WitnessedTrial { trial: Box::new(trial), witness: Arc::clone(&self.witness) };
-        trial.call::<()>("prepare", "cannot prepare the scratch database")?;
+        trial.call("prepare", "cannot prepare the scratch database", |_| Ok(()))?;
         Ok(Box::new(trial))
     }
 }
@@ -64,20 +63,22 @@ struct WitnessedTrial {
 }
 
 impl WitnessedTrial {
-    fn call<T>(&self, method: &str, message: &str) -> dbbackup::Result<T>
-    where
-        T: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr>,
-    {
+    fn call<T>(
+        &self,
+        method: &str,
+        message: &str,
+        read: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>,
+    ) -> dbbackup::Result<T> {
         Python::attach(|py| {
             let answer = self.witness.bind(py).call_method1(method, (self.trial.name(),));
             answer
-                .and_then(|answer| answer.extract())
+                .and_then(|answer| read(&answer))
                 .map_err(|exception| from_python(py, exception, ErrorKind::Tool, message, Stage::Target))
         })
     }
 }
 
-impl drill::Trial for WitnessedTrial {
+impl engine::Trial for WitnessedTrial {
     fn target(&mut self) -> &mut dyn source::Target {
         self.trial.target()
     }
@@ -92,7 +93,9 @@ impl drill::Trial for WitnessedTrial {
 
     fn ask(&mut self, run: &Run) -> dbbackup::Result<Found> {
         let mut found = self.trial.ask(run)?;
-        found.notes.extend(self.call::<Vec<String>>("ask", "cannot ask the scratch database")?);
+        found
+            .notes
+            .extend(self.call("ask", "cannot ask the scratch database", |notes| notes.extract::<Vec<String>>())?);
         Ok(found)
     }
 
@@ -153,7 +156,7 @@ pub(crate) fn compare(
     found: &Bound<'_, PyAny>,
 ) -> PyResult<(bool, Vec<String>, Vec<String>)> {
     let found: Found = from_json(found)?;
-    let comparison = drill::compare(&parsed(py, name, manifest)?, &found);
+    let comparison = engine::compare(&parsed(py, name, manifest)?, &found);
     Ok((comparison.compared, comparison.differences, comparison.notes))
 }
 

@@ -18,7 +18,13 @@ from dbbackup._select import backups_to_verify, scopes
 from dbbackup._units import human_bytes, human_seconds
 from dbbackup._verified import Verified, reading
 from dbbackup.conf import get_settings
-from dbbackup.exceptions import BackupNotFoundError, CorruptBackupError, DbbackupError, WrongKeyError
+from dbbackup.exceptions import (
+    BackupNotFoundError,
+    ConfigurationError,
+    CorruptBackupError,
+    DbbackupError,
+    WrongKeyError,
+)
 from dbbackup.management.commands._base import KINDS, DbbackupCommand, add_passphrase_arguments
 
 
@@ -77,6 +83,9 @@ class Command(DbbackupCommand):
         code = 0
         sealed = []
         with self.failures_as_command_errors(), self._object_of(wanted=options["json"]) as objects:
+            if scratch and not restore:
+                message = "cannot use --scratch without --restore"
+                raise ConfigurationError(message, subject=scratch)
             verbosity = 0 if quiet or options["json"] else verbosity
             settings = get_settings()
             place = backup_place(settings)

@@ -69,7 +69,7 @@ impl Scratch {
         if let Some(session) = &mut scratch.session {
             session.tell(&format!("SET application_name = {}", literal(name)))?;
             // psql has both statements before the first one runs: also without us it comes to the mark.
-            session.tell(&made).map_err(|error| run.cancel.check().err().unwrap_or(error))?;
+            session.tell(&made).map_err(|error| run.cancel.check().err().unwrap_or_else(|| given_up(error)))?;
         }
         run.cancel.check()?;
         Ok(scratch)
@@ -96,11 +96,14 @@ impl Scratch {
             }
         }
         // Ctrl-C ends every program of a terminal, that session's too.
+        self.remove_anew(&sql).map_err(given_up)
+    }
+
+    fn remove_anew(&self, sql: &str) -> Result<()> {
         let mut session = Session::start(&self.server, Stage::Target, &unstoppable())?;
         // It may not have come to the mark; one of that name with another is not ours.
-        let is_ours: bool =
-            session.ask(&IS_OURS.replace("{name}", &literal(&self.name)).replace("{mark}", &literal(MARK)))?;
-        if is_ours { session.tell(&sql) } else { Ok(()) }
+        let is_ours = IS_OURS.replace("{name}", &literal(&self.name)).replace("{mark}", &literal(MARK));
+        if session.ask(&is_ours)? { session.tell(sql) } else { Ok(()) }
     }
 
     fn dropping(&self) -> String {
@@ -218,6 +221,14 @@ fn sweep(session: &mut Session) -> Result<Vec<String>> {
 fn unstoppable() -> Run {
     let deadline = Instant::now() + PATIENCE;
     Run { cancel: Cancel::watching(move || (Instant::now() > deadline).then_some(SIGTERM)), ..Run::default() }
+}
+
+/// Says what really stopped a run that nobody stops.
+fn given_up(error: Error) -> Error {
+    if error.kind() != ErrorKind::Interrupted {
+        return error;
+    }
+    Error::new(ErrorKind::Busy, format!("the server did not answer for {} s", PATIENCE.as_secs())).at(Stage::Target)
 }
 
 /// `to_jsonb` of a row has those of its columns that this version has.

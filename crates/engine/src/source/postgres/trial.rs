@@ -60,9 +60,12 @@ impl drill::Trial for Trial {
         if error.stage() != Some(Stage::Target) {
             return error;
         }
+        let said = error.to_string();
         match error.kind() {
-            ErrorKind::Denied if error.to_string().contains("pg_hba") => error
+            ErrorKind::Denied if said.contains("pg_hba") => error
                 .advise("let the user into databases of such names in pg_hba.conf, or name another server: --scratch"),
+            ErrorKind::Denied if said.starts_with("cannot connect") => error
+                .advise("give a password that is for databases of such names, too: in ~/.pgpass, `*` in their place"),
             ErrorKind::Denied => {
                 error.advise("drill as a superuser, of this server or of one that is for drills: --scratch")
             }
