@@ -286,9 +286,8 @@ fn what_a_killed_drill_leaves_the_next_one_drops_and_nobody_elses() {
             fs_err::write(store.path().join(name), world.store.bytes(name).unwrap()).unwrap();
         }
         // Names like ours: without the mark, with another one, of somebody else.
-        let end = &database.name()[database.name().len() - 4..];
-        let hex: String = end.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let lookalikes = ["1", "2", "3"].map(|digit| format!("dbbackup_scratch_2026010100000{digit}_{hex:0>12}"));
+        let lookalikes =
+            ["1", "2", "3"].map(|digit| format!("dbbackup_scratch_2026010100000{digit}_{:012x}", std::process::id()));
         for (name, owner) in lookalikes.iter().zip([owner, owner, server.superuser()]) {
             server.psql("postgres", &format!("CREATE DATABASE {name} OWNER {}", quoted(owner)));
         }

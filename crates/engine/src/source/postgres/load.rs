@@ -46,7 +46,7 @@ impl Target for Postgres {
             postgres: self,
             session,
             server,
-            excluded: if self.is_new { Vec::new() } else { expected.excluded.clone() },
+            excluded: expected.excluded.clone(),
             run: run.clone(),
             facts: LoadFacts::default(),
         }))

@@ -59,8 +59,6 @@ pub struct Postgres {
     dump_options: Vec<OsString>,
     restore_options: Vec<OsString>,
     psql_options: Vec<OsString>,
-    /// Whether a restore finds nothing there that could be kept.
-    is_new: bool,
     /// What asks the server, once it was looked for.
     psql: Arc<OnceLock<Client>>,
 }
@@ -96,7 +94,6 @@ impl Postgres {
             dump_options: Vec::new(),
             restore_options: Vec::new(),
             psql_options: Vec::new(),
-            is_new: false,
             psql: Arc::default(),
         }
     }

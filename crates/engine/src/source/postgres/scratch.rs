@@ -44,7 +44,7 @@ struct Locale {
     ctype: String,
     /// `c`, `i`, `b`; nothing before PostgreSQL 15.
     provider: Option<String>,
-    locale: Option<String>,
+    name: Option<String>,
     rules: Option<String>,
 }
 
@@ -166,7 +166,7 @@ impl Server {
 impl Locale {
     fn options(&self) -> String {
         let mut options = format!(" LC_COLLATE {} LC_CTYPE {}", literal(&self.collate), literal(&self.ctype));
-        let locale = self.locale.as_deref().map(literal).unwrap_or_default();
+        let locale = self.name.as_deref().map(literal).unwrap_or_default();
         let _ = match self.provider.as_deref() {
             Some("i") => write!(options, " LOCALE_PROVIDER icu ICU_LOCALE {locale}"),
             Some("b") => write!(options, " LOCALE_PROVIDER builtin BUILTIN_LOCALE {locale}"),
@@ -181,7 +181,7 @@ impl Locale {
 
     fn of_every_encoding(major: u32) -> String {
         let provider = (major >= 15).then(|| "c".to_owned());
-        Self { collate: "C".to_owned(), ctype: "C".to_owned(), provider, locale: None, rules: None }.options()
+        Self { collate: "C".to_owned(), ctype: "C".to_owned(), provider, name: None, rules: None }.options()
     }
 }
 
@@ -240,7 +240,7 @@ SELECT jsonb_build_object(
   'may_create', (SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user),
   'encoding', pg_encoding_to_char(encoding),
   'locale', jsonb_build_object('collate', datcollate, 'ctype', datctype, 'provider', said ->> 'datlocprovider',
-    'locale', coalesce(said ->> 'datlocale', said ->> 'daticulocale'), 'rules', said ->> 'daticurules'),
+    'name', coalesce(said ->> 'datlocale', said ->> 'daticulocale'), 'rules', said ->> 'daticurules'),
   'name', 'dbbackup_scratch_' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS') || '_'
     || substr(md5(concat(random(), clock_timestamp(), pg_backend_pid())), 1, 12))
 FROM pg_database, to_jsonb(pg_database) AS said WHERE datname = current_database();";

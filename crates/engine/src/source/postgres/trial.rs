@@ -9,7 +9,7 @@ use super::{Postgres, identifier, table_name};
 use crate::drill::{self, Candidate, Engine, ForeignKeys, Found, Ground};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::run::{Phase, Run};
-use crate::source::Target;
+use crate::source::{Expected, Load, Target};
 
 impl Ground for Postgres {
     fn engine(&self) -> Engine {
@@ -24,7 +24,7 @@ impl Ground for Postgres {
 /// A database on a server that nobody else uses; removed when dropped, swept by the next drill after kill -9.
 pub struct Trial {
     scratch: Scratch,
-    database: Postgres,
+    database: Empty,
     /// Tables that the backup has no rows of.
     excluded: Vec<String>,
 }
@@ -38,11 +38,11 @@ impl Trial {
     /// `Denied`, with the statement that gives the right; `Refused` on a standby; those of a connection.
     pub fn new(postgres: &Postgres, candidate: &Candidate<'_>, run: &Run) -> Result<Self> {
         let scratch = Scratch::make(postgres, encoding(candidate).as_deref(), run)?;
-        let mut database = Postgres { is_new: true, ..postgres.database(scratch.name()) };
+        let mut database = postgres.database(scratch.name());
         // All of the backup is counted.
         database.schemas.clear();
         let excluded = candidate.manifest.dbbackup.as_ref().map(|record| record.excluded.clone());
-        Ok(Self { scratch, database, excluded: excluded.unwrap_or_default() })
+        Ok(Self { scratch, database: Empty(database), excluded: excluded.unwrap_or_default() })
     }
 
     /// Returns its name on the server.
@@ -83,7 +83,7 @@ impl drill::Trial for Trial {
 
     fn ask(&mut self, run: &Run) -> Result<Found> {
         run.phase(Phase::Check, None)?;
-        let mut session = Session::start(&self.database, Stage::Target, run)?;
+        let mut session = Session::start(&self.database.0, Stage::Target, run)?;
         let (tables, unread) = count(&mut session)?;
         let foreign_keys = foreign_keys(&mut session)?;
         session.end()?;
@@ -102,6 +102,15 @@ impl drill::Trial for Trial {
             format!("its scratch database is still there: {error}; the next drill drops it, or: DROP DATABASE {name}")
         });
         swept.into_iter().chain(stays).collect()
+    }
+}
+
+/// A database that has nothing to keep: tables that the backup was made without are empty, as is said anyway.
+struct Empty(Postgres);
+
+impl Target for Empty {
+    fn begin(&mut self, expected: &Expected, run: &Run) -> Result<Box<dyn Load + '_>> {
+        self.0.begin(&Expected { excluded: Vec::new(), ..expected.clone() }, run)
     }
 }
 
