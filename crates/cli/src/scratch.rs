@@ -39,7 +39,8 @@ impl<'a> Scratch<'a> {
 
     /// Returns the server of the database that has the backup's name, where it is of PostgreSQL.
     fn server_of(&self, name: &str, store: &Local, naming: &Naming) -> Result<Option<Postgres>> {
-        let backup = Catalogue::find(store, name, naming)?;
+        // What is wrong with it, the drill says better.
+        let Ok(backup) = Catalogue::find(store, name, naming) else { return Ok(None) };
         let engine = backup.manifest.engine();
         if engine.is_some_and(|engine| !Engine::Postgres.is_called(engine)) {
             return Ok(None);
