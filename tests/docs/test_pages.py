@@ -16,10 +16,10 @@ NOT_RUN = {
     "README.md": 1,
     "docs/benchmarks.md": 1,
     "docs/coming-from-django-dbbackup.md": 2,
-    "docs/guides/command-line.md": 2,
+    "docs/guides/command-line.md": 3,
     "docs/guides/encryption.md": 2,
     "docs/guides/installation.md": 3,
-    "docs/guides/postgresql.md": 1,
+    "docs/guides/postgresql.md": 2,
     "docs/guides/scheduling.md": 7,
     "docs/guides/storages.md": 1,
 }
