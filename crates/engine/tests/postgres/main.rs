@@ -2,8 +2,8 @@
 
 mod blocked;
 mod clients;
-mod encodings;
 mod drill;
+mod encodings;
 mod failed;
 mod killed;
 mod language;
