@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use serde::Deserialize;
@@ -32,7 +32,8 @@ impl Source for Postgres {
 
         let mut command = self.tools.command(&client, &self.connection);
         command.args(["-w", "--snapshot", &server.snapshot]);
-        command.arg(format!("--lock-wait-timeout={}", self.lock_timeout.as_millis().max(1)));
+        // We give up first, and say who is in the way.
+        command.arg(format!("--lock-wait-timeout={}", (self.lock_timeout + GRACE).as_millis()));
         match self.format {
             Format::Custom => command.args(["--format=custom", "--compress=0"]),
             Format::Text => command.arg("--format=plain"),
@@ -198,6 +199,9 @@ const HIDDEN: &str = "\
 SELECT to_jsonb(EXISTS (SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
   WHERE relkind IN ('r', 'p', 'f') AND nspname !~ '^pg_' AND nspname <> 'information_schema'
     AND NOT (has_schema_privilege(pg_namespace.oid, 'USAGE') AND has_table_privilege(pg_class.oid, 'SELECT'))))";
+
+/// How much longer `pg_dump` may wait for a lock than we.
+const GRACE: Duration = Duration::from_secs(3);
 
 const SERVER: &str = "\
 SELECT jsonb_build_object(
