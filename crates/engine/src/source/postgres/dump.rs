@@ -32,8 +32,7 @@ impl Source for Postgres {
 
         let mut command = self.tools.command(&client, &self.connection);
         command.args(["-w", "--snapshot", &server.snapshot]);
-        // We give up first, and say who is in the way.
-        command.arg(format!("--lock-wait-timeout={}", (self.lock_timeout + GRACE).as_millis()));
+        command.arg(format!("--lock-wait-timeout={}", self.patience().as_millis()));
         match self.format {
             Format::Custom => command.args(["--format=custom", "--compress=0"]),
             Format::Text => command.arg("--format=plain"),
@@ -73,7 +72,12 @@ impl Source for Postgres {
 impl Postgres {
     /// Returns what lets a transaction wait for a lock as long as it may.
     pub(super) fn lock_timeout(&self) -> String {
-        format!("SET LOCAL lock_timeout = {}", self.lock_timeout.as_millis().max(1))
+        format!("SET LOCAL lock_timeout = {}", self.patience().as_millis())
+    }
+
+    /// Returns how long the server lets somebody wait for a lock: longer than we, who can say who holds it.
+    fn patience(&self) -> Duration {
+        self.lock_timeout + GRACE
     }
 
     /// Returns the encoding of a dump if the user chose one.
@@ -200,7 +204,7 @@ SELECT to_jsonb(EXISTS (SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.o
   WHERE relkind IN ('r', 'p', 'f') AND nspname !~ '^pg_' AND nspname <> 'information_schema'
     AND NOT (has_schema_privilege(pg_namespace.oid, 'USAGE') AND has_table_privilege(pg_class.oid, 'SELECT'))))";
 
-/// How much longer `pg_dump` may wait for a lock than we.
+/// How much longer the server waits for a lock than we.
 const GRACE: Duration = Duration::from_secs(3);
 
 const SERVER: &str = "\
