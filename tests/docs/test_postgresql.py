@@ -39,8 +39,9 @@ def test_the_page_shows_what_happens(server: Server, tmp_path: Path) -> None:
         closing(Sandbox(tmp_path / "machine", shop)) as sandbox,
         server.database("shop", owner="shop") as database,
     ):
-        settings = f"DATABASES = {{'default': {database.settings()!r}}}\n"
-        sandbox.write(File(line=0, path="settings.py", text=settings))
+        server.psql("postgres", f'ALTER ROLE "{database.owner}" CREATEDB')
+        databases = {"default": database.settings()}
+        sandbox.write(File(line=0, path="settings.py", text=f"DATABASES = {databases!r}\n"))
         passwords = tmp_path / "machine/home/.pgpass"
         passwords.touch(mode=0o600)
         escaped = PASSWORD.replace("\\", "\\\\").replace(":", "\\:")
@@ -49,6 +50,9 @@ def test_the_page_shows_what_happens(server: Server, tmp_path: Path) -> None:
             status, printed = sandbox.run(Command(line=0, text=before))
             assert status == 0, printed
         for command in read_page(str(copy)).commands:
+            if "--scratch" in command.text:
+                databases["drills"] = {**database.settings(), "NAME": "postgres"}
+                sandbox.write(File(line=0, path="settings.py", text=f"DATABASES = {databases!r}\n"))
             here = replace(command, text=command.text.replace(HOST, f"{server.host}:{server.port}"))
             status, printed = sandbox.run(here)
             assert status == command.status, printed
