@@ -68,18 +68,22 @@ def fake_python(tmp_path: Path) -> Path:
     return program
 
 
-def test_a_database_comes_back_word_for_word(library: Library) -> None:
-    library.ok("python runtests.py migrate --noinput")
-    library.ok("python runtests.py feed 25")
-    library.ok("python runtests.py feed")
-    assert library.ok("python runtests.py count") == "35\n"
+def lose_and_restore_35_rows(library: Library, extension: str) -> None:
     library.ok("python runtests.py dbbackup --noinput")
-    (name,) = (path.name for path in (library.folder / "backups").glob("*.sqlite3"))
+    (name,) = (path.name for path in (library.folder / "backups").glob(f"*.{extension}"))
     assert name in library.ok("python runtests.py listbackups")
     library.ok("python runtests.py flush --noinput")
     assert library.ok("python runtests.py count") == "0\n"
     library.ok("python runtests.py dbrestore --noinput")
     assert library.ok("python runtests.py count") == "35\n"
+
+
+def test_a_database_comes_back_word_for_word(library: Library) -> None:
+    library.ok("python runtests.py migrate --noinput")
+    library.ok("python runtests.py feed 25")
+    library.ok("python runtests.py feed")
+    assert library.ok("python runtests.py count") == "35\n"
+    lose_and_restore_35_rows(library, "sqlite3")
 
 
 def test_a_database_of_postgresql_comes_back_word_for_word(
@@ -89,13 +93,7 @@ def test_a_database_of_postgresql_comes_back_word_for_word(
     library.env["STORAGE_OPTIONS"] = f"location={library.folder}/backups"
     library.ok("python runtests.py migrate --noinput")
     library.ok("python runtests.py feed 35")
-    library.ok("python runtests.py dbbackup --noinput")
-    (name,) = (path.name for path in (library.folder / "backups").glob("*.psql.bin"))
-    assert name in library.ok("python runtests.py listbackups")
-    library.ok("python runtests.py flush --noinput")
-    assert library.ok("python runtests.py count") == "0\n"
-    library.ok("python runtests.py dbrestore --noinput")
-    assert library.ok("python runtests.py count") == "35\n"
+    lose_and_restore_35_rows(library, "psql.bin")
     # The sequences too: what comes next gets a number of its own.
     library.ok("python runtests.py feed 1")
     assert library.ok("python runtests.py count") == "36\n"

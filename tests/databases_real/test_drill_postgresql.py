@@ -2,6 +2,9 @@
 
 import json
 import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -131,6 +134,18 @@ def test_a_missing_extension_is_made_by_the_administrator(
     assert postgres_15.psql("postgres", LOOK) == ""
 
 
+LARGE = FILL + "CREATE TABLE big AS SELECT repeat('x', 1000) FROM generate_series(1, 20000)"
+
+
+@contextmanager
+def drilling(project: Project, server: Server) -> Iterator[subprocess.Popen[str]]:
+    """Back up and drill; in the block, the scratch database is there."""
+    project.ok("dbbackup")
+    with project.running("verifybackups", "--restore") as command:
+        wait_until(lambda: server.psql("postgres", LOOK) != "")
+        yield command
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_drill_that_leaves_nothing(
     postgres_15: Server,
@@ -139,15 +154,8 @@ def test_a_signal_ends_a_drill_that_leaves_nothing(
     number: signal.Signals,
     code: int,
 ) -> None:
-    database = shop(
-        new_database,
-        postgres_15,
-        FILL + "CREATE TABLE big AS SELECT repeat('x', 1000) FROM generate_series(1, 20000)",
-    )
-    project = new_project(database)
-    project.ok("dbbackup")
-    with project.running("verifybackups", "--restore") as command:
-        wait_until(lambda: postgres_15.psql("postgres", LOOK) != "")
+    project = new_project(shop(new_database, postgres_15, LARGE))
+    with drilling(project, postgres_15) as command:
         command.send_signal(number)
         _, err = command.communicate(timeout=20)
     assert (command.returncode, "Traceback" in err) == (code, False), err
@@ -157,15 +165,8 @@ def test_a_signal_ends_a_drill_that_leaves_nothing(
 def test_what_a_killed_drill_leaves_the_next_one_drops(
     postgres_15: Server, new_database: NewDatabase, new_project: NewProject
 ) -> None:
-    database = shop(
-        new_database,
-        postgres_15,
-        FILL + "CREATE TABLE big AS SELECT repeat('x', 1000) FROM generate_series(1, 20000)",
-    )
-    project = new_project(database)
-    project.ok("dbbackup")
-    with project.running("verifybackups", "--restore") as command:
-        wait_until(lambda: postgres_15.psql("postgres", LOOK) != "")
+    project = new_project(shop(new_database, postgres_15, LARGE))
+    with drilling(project, postgres_15) as command:
         command.kill()
         command.wait(20)
     left = postgres_15.psql("postgres", LOOK).strip()

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dbbackup::drill::Engine;
 use dbbackup::manifest::source_id;
 use dbbackup::name::stem;
 use dbbackup::source::postgres::{Connection, Postgres};
@@ -188,14 +189,14 @@ impl Database {
 
     /// Fails for a backup whose engine, as Django calls it, is of another kind.
     pub(crate) fn require_engine(&self, engine: &str, backup: &str) -> Result<()> {
-        let (words, kind) = match &self.place {
-            Place::Sqlite(_) => (["sqlite", "spatialite"].as_slice(), "SQLite"),
-            Place::Postgres(_) => (["postg", "psqlextra"].as_slice(), "PostgreSQL"),
+        let own = match &self.place {
+            Place::Sqlite(_) => Engine::Sqlite,
+            Place::Postgres(_) => Engine::Postgres,
         };
-        if words.iter().any(|word| engine.contains(word)) {
+        if own.is_called(engine) {
             return Ok(());
         }
-        let message = format!("cannot restore `{backup}` into a {kind} database: it is of `{engine}`");
+        let message = format!("cannot restore `{backup}` into a {} database: it is of `{engine}`", own.name());
         Err(Error::new(ErrorKind::Refused, message).subject(backup))
     }
 }

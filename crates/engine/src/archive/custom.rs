@@ -92,8 +92,11 @@ impl Custom {
             self.part.extend_from_slice(&bytes[..count]);
             bytes = &bytes[count..];
             if self.part.len() == self.width() {
-                let item = std::mem::take(&mut self.part);
+                // Once for every row: its memory goes on to the next.
+                let mut item = std::mem::take(&mut self.part);
                 self.advance(&item)?;
+                item.clear();
+                self.part = item;
             }
         }
         Ok(())

@@ -35,7 +35,7 @@ impl Waiting {
         match self {
             Self::Process(pid) => format!("pid = {pid}"),
             Self::Application(name) => format!(
-                "application_name = left({}, 63) AND usename = session_user AND datname = current_database() \
+                "application_name = {} AND usename = session_user AND datname = current_database() \
                  AND wait_event_type = 'Lock'",
                 literal(name)
             ),
@@ -69,7 +69,7 @@ impl Blockers {
     ///
     /// # Errors
     ///
-    /// `Busy`, which names them, shortly before the lock timeout: after it nobody could tell.
+    /// `Busy`, which names them, at the lock timeout: the server's own comes later, for after it nobody could tell.
     pub(super) fn look(&mut self, waited: Duration) -> Result<()> {
         if !self.is_time(waited) {
             return Ok(());
@@ -104,6 +104,11 @@ impl Blockers {
         true
     }
 
+    /// Whether somebody who waits for a lock has waited as long as he may.
+    pub(super) fn is_long(&self, waited: Duration) -> bool {
+        waited >= self.postgres.lock_timeout
+    }
+
     fn patience(&self) -> Duration {
         PATIENCE.min(self.postgres.lock_timeout / 4)
     }
@@ -116,9 +121,9 @@ impl Blockers {
                 session.tell(&format!("SELECT pg_terminate_backend({})", blocker.pid))?;
             }
         } else {
+            // The first look comes late by one pause.
             let since = *self.blocked_since.get_or_insert_with(Instant::now);
-            let left = self.postgres.lock_timeout.saturating_sub(since.elapsed());
-            if left <= 2 * self.patience() {
+            if self.is_long(since.elapsed() + self.patience()) {
                 return Err(self.busy(blockers));
             }
         }

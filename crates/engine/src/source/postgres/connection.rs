@@ -80,14 +80,14 @@ impl Connection {
         self.password.as_ref()
     }
 
-    /// Returns it with an application's name of its own, by which the server's sessions are told apart, and that name;
-    /// a name that was given stays.
+    /// Returns it with an application's name that no other session has, and that name: a name that was given, with a
+    /// number behind it. The server has room for 63 bytes, and for ASCII only.
     pub(super) fn named_for(&self, program: &str) -> (Self, String) {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = self.get("application_name").map_or_else(
-            || format!("{program} for dbbackup {}.{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)),
-            str::to_owned,
-        );
+        let given = self.get("application_name").map(|name| name.replace(|c: char| !matches!(c, ' '..='~'), "?"));
+        let base = given.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("{program} for dbbackup"));
+        let number = format!(" {}.{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{}{number}", &base[..base.len().min(NAME_BYTES.saturating_sub(number.len()))]);
         (self.clone().with("application_name", &name), name)
     }
 
@@ -115,6 +115,9 @@ impl Connection {
         Ok(text)
     }
 }
+
+/// What the server keeps of an application's name.
+const NAME_BYTES: usize = 63;
 
 /// Splits `host:port`; an IPv6 address stands in brackets, which libpq's parameter has not.
 fn split_port(host: &str) -> (&str, &str) {
@@ -175,6 +178,20 @@ mod tests {
         let in_query = Connection::from_url("postgresql:///x?password=canary").unwrap();
         assert!(!in_query.conninfo().unwrap().contains("canary"));
         assert_eq!(in_query.password().unwrap().reveal(), "canary");
+    }
+
+    #[test]
+    fn a_session_has_a_name_of_its_own() {
+        let long = "größe ".repeat(20);
+        for (given, start) in [(None, "pg_dump for dbbackup "), (Some("web"), "web "), (Some(&*long), "gr??e gr")] {
+            let connection =
+                given.map_or(Connection::default(), |name| Connection::default().with("application_name", name));
+            let (named, first) = connection.named_for("pg_dump");
+            let (_, second) = connection.named_for("pg_dump");
+            assert!(first.starts_with(start) && first.len() <= NAME_BYTES && first.is_ascii(), "{first}");
+            assert_ne!(first, second);
+            assert_eq!(named.get("application_name"), Some(&*first));
+        }
     }
 
     #[test]

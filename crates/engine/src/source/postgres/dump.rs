@@ -32,7 +32,7 @@ impl Source for Postgres {
 
         let mut command = self.tools.command(&client, &self.connection);
         command.args(["-w", "--snapshot", &server.snapshot]);
-        command.arg(format!("--lock-wait-timeout={}", self.patience().as_millis()));
+        command.arg(format!("--lock-wait-timeout={}", self.longest_wait().as_millis()));
         match self.format {
             Format::Custom => command.args(["--format=custom", "--compress=0"]),
             Format::Text => command.arg("--format=plain"),
@@ -72,11 +72,11 @@ impl Source for Postgres {
 impl Postgres {
     /// Returns what lets a transaction wait for a lock as long as it may.
     pub(super) fn lock_timeout(&self) -> String {
-        format!("SET LOCAL lock_timeout = {}", self.patience().as_millis())
+        format!("SET LOCAL lock_timeout = {}", self.longest_wait().as_millis())
     }
 
     /// Returns how long the server lets somebody wait for a lock: longer than we, who can say who holds it.
-    fn patience(&self) -> Duration {
+    fn longest_wait(&self) -> Duration {
         self.lock_timeout + GRACE
     }
 
@@ -160,7 +160,8 @@ impl Read for PostgresDump {
             let (status, _) = self.running.end()?;
             if !status.success() {
                 self.running.run.cancel.check()?;
-                return Err(failed(self.running.failed(status), &mut self.session).into());
+                let waited_long = self.blockers.is_long(since.elapsed());
+                return Err(failed(self.running.failed(status), waited_long, &mut self.session).into());
             }
             self.has_ended = true;
         }
@@ -171,11 +172,11 @@ impl Read for PostgresDump {
 /// Gives an error of `pg_dump` its kind.
 ///
 /// It passes on what the server says, in whatever language that speaks, and no code. What it was doing, it says itself.
-fn failed(error: Error, session: &mut Session) -> Error {
+fn failed(error: Error, waited_long: bool, session: &mut Session) -> Error {
     let said = error.to_string();
     let hides_tables = if said.contains("LOCK TABLE") { session.ask::<bool>(HIDDEN).ok() } else { None };
     // `--lock-wait-timeout` is a statement timeout while tables are locked.
-    if hides_tables == Some(false) {
+    if waited_long && hides_tables == Some(false) {
         return Error::new(ErrorKind::Busy, said).at(Stage::Source).hint("try again when that has ended");
     }
     if hides_tables == Some(true) || said.contains("permission denied") {

@@ -242,7 +242,7 @@ impl<R: Read> Read for Walked<'_, R> {
 
 /// Says what is left to do for a subscription that stays while its tables are made anew.
 fn stale(name: &str) -> String {
-    let subscription = identifier(name);
+    let (name, subscription) = (shown(name), shown(&identifier(name)));
     format!(
         "subscription `{name}` is what it was, and gets no rows for the tables that were made anew before \
          `ALTER SUBSCRIPTION {subscription} REFRESH PUBLICATION WITH (copy_data = false)`"

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::content::count;
+use super::encoding::encoding_of;
 use super::scratch::Scratch;
 use super::session::Session;
 use super::{Postgres, identifier, table_name};
@@ -120,9 +121,7 @@ fn encoding(candidate: &Candidate<'_>) -> Option<String> {
     if let Some(said) = record.and_then(|record| record.source.get("encoding")?.as_str()) {
         return Some(said.to_owned());
     }
-    let head = String::from_utf8_lossy(candidate.head);
-    let (_, rest) = head.split_once("SET client_encoding = '")?;
-    rest.split_once('\'').map(|(said, _)| said.to_owned())
+    encoding_of(candidate.head)
 }
 
 /// A foreign key that the restore did not check.
