@@ -51,6 +51,7 @@ mod child;
 pub mod compress;
 mod count;
 mod date_format;
+mod dialogue;
 pub mod drill;
 pub mod encrypt;
 mod error;
