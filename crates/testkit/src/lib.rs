@@ -4,7 +4,9 @@ mod damage;
 mod faulty;
 mod gnupg;
 pub mod killed;
+pub mod mysql;
 pub mod postgres;
+mod server;
 mod shop;
 #[doc(hidden)]
 pub mod suite;

@@ -1,26 +1,18 @@
 //! Real PostgreSQL servers, shared by all tests that run at a time, and databases that each test has for itself.
-//!
-//! `postgres.sh` beside this file keeps a server as long as one of its users lives; see there. Tests may be threads of
-//! one process or processes of their own: the first starts the server (a second), the others find it.
 
 mod zoo;
 
 use std::fmt;
-use std::fs::File;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::Write as _;
-use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fs_err as fs;
 
 use crate::killed::{eventually, send};
+use crate::server::{Kind, Running, can_keep, encoded, output_of, skipped, unique};
 
+pub use crate::server::PASSWORD;
 pub use zoo::{Owned, Zoo, postgis};
 
 /// The versions that tests run on: the oldest and the newest.
@@ -70,21 +62,14 @@ impl fmt::Display for Version {
     }
 }
 
-/// The password of the superuser and of every role that is made here. It must never be printed.
-pub const PASSWORD: &str = "secret of the server: 100%/'@\"\\";
-
 /// A server on loopback and on a socket, which asks everybody for a password. It ends after its last user.
 #[derive(Clone)]
-pub struct Server(Arc<Running>);
+pub struct Server(Arc<Installed>);
 
-struct Running {
+struct Installed {
     version: Version,
     bin: PathBuf,
-    folder: PathBuf,
-    port: u16,
-    is_shared: bool,
-    /// The lock on it says that the server is used.
-    _users: File,
+    running: Running,
 }
 
 impl Server {
@@ -121,19 +106,14 @@ impl Server {
     }
 
     fn launched(version: Version, options: &[&str], is_shared: bool, language: Option<&str>) -> Option<Self> {
-        let tools = ["setsid", "setpriv", "flock"].into_iter().try_for_each(|tool| {
-            let output = Command::new(tool).arg("--version").output();
-            output.map(|_| ()).map_err(|_| format!("there is no `{tool}`: apt-get install util-linux"))
-        });
-        let bin = match tools.and_then(|()| version.installed()) {
+        let bin = match can_keep().and_then(|()| version.installed()) {
             Ok(bin) => bin,
             Err(reason) => return skipped(&reason),
         };
-        let folder = folder_of(version, &bin, options, is_shared);
-        let mut launch = Launch { folder, bin, options, is_shared, language };
-        let (users, port) = launch.join();
-        let Launch { folder, bin, .. } = launch;
-        Some(Self(Arc::new(Running { version, bin, folder, port, is_shared, _users: users })))
+        let language = language.map(str::to_owned);
+        let kind = Kind { name: format!("postgres-{version}"), script: SCRIPT, home: "/tmp", socket, language };
+        let running = Running::join(&kind, &bin, options, is_shared);
+        Some(Self(Arc::new(Installed { version, bin, running })))
     }
 
     /// Returns its version.
@@ -153,12 +133,12 @@ impl Server {
 
     /// Returns its port, of the address and of the socket.
     pub fn port(&self) -> u16 {
-        self.0.port
+        self.0.running.port()
     }
 
     /// Returns the folder of its socket: another `host`.
     pub fn socket(&self) -> PathBuf {
-        self.0.folder.join("server")
+        self.0.running.folder()
     }
 
     /// Returns the name of its superuser.
@@ -294,7 +274,7 @@ impl Server {
     ///
     /// If it is shared, or does not recover.
     pub fn crash(&self) {
-        assert!(!self.0.is_shared, "others use this server");
+        self.0.running.require_alone();
         let writer = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'";
         let killed = self.psql("postgres", writer);
         send(killed.trim().parse().expect("it is a number"), "KILL");
@@ -308,7 +288,7 @@ impl Server {
     ///
     /// If it is shared, or does not end.
     pub fn stop(&self) {
-        assert!(!self.0.is_shared, "others use this server");
+        self.0.running.require_alone();
         let file = self.socket().join("data/postmaster.pid");
         let content = fs::read_to_string(&file).expect("it runs");
         let postmaster = content.lines().next().expect("it has lines").parse().expect("it is a number");
@@ -414,13 +394,6 @@ impl Drop for Database {
     }
 }
 
-/// Says why a test is skipped: on a user's machine, never in CI.
-fn skipped<T>(reason: &str) -> Option<T> {
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs it: {reason}");
-    writeln!(std::io::stderr(), "skipped: {reason}").expect("standard error is there");
-    None
-}
-
 /// Returns a name as SQL wants it.
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -431,149 +404,9 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// How a server is found or started.
-struct Launch<'a> {
-    folder: PathBuf,
-    bin: PathBuf,
-    options: &'a [&'a str],
-    is_shared: bool,
-    language: Option<&'a str>,
-}
-
-impl Launch<'_> {
-    /// Returns the lock of a user, and the port.
-    fn join(&mut self) -> (File, u16) {
-        let mut failures = Vec::new();
-        loop {
-            let Some(users) = self.open() else { continue };
-            if self.is_shared {
-                users.lock_shared().expect("it can be locked");
-                match (self.is(&users), self.port()) {
-                    (true, Some(port)) => return (users, port),
-                    (true, None) => users.unlock().expect("it was locked"),
-                    (false, _) => continue,
-                }
-            }
-            users.lock().expect("it can be locked");
-            if self.is(&users) && self.port().is_none() {
-                match self.run() {
-                    // The lock of a test that is alone stays as it is.
-                    Ok(port) if !self.is_shared => return (users, port),
-                    Ok(_) => {}
-                    Err(said) => {
-                        failures.push(said);
-                        fs::remove_dir_all(&self.folder).expect("it is ours");
-                    }
-                }
-            }
-            assert!(failures.len() < ATTEMPTS, "cannot start PostgreSQL: {failures:?}");
-        }
-    }
-
-    /// `None`: it was removed meanwhile.
-    fn open(&self) -> Option<File> {
-        match fs::create_dir(&self.folder) {
-            Ok(()) => {
-                // The server's user has to pass.
-                let passable = std::fs::Permissions::from_mode(0o711);
-                fs::set_permissions(&self.folder, passable).ok()?;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => panic!("cannot make a folder: {error}"),
-        }
-        let ours = std::fs::symlink_metadata(&self.folder).ok()?;
-        let is_ours = ours.is_dir() && ours.uid() == rustix::process::geteuid().as_raw();
-        assert!(is_ours, "somebody else made `{}`", self.folder.display());
-        let users = self.folder.join("users");
-        std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(users).ok()
-    }
-
-    /// Whether it is the file of today: a server that ends removes it.
-    fn is(&self, users: &File) -> bool {
-        let known = users.metadata().expect("it is open");
-        std::fs::symlink_metadata(self.folder.join("users")).is_ok_and(|there| there.ino() == known.ino())
-    }
-
-    /// Returns the port, if a server runs.
-    fn port(&self) -> Option<u16> {
-        let server = self.folder.join("server");
-        let content = fs::read_to_string(server.join("data/postmaster.pid")).ok()?;
-        let port = content.lines().nth(3)?.parse().ok()?;
-        UnixStream::connect(server.join(format!(".s.PGSQL.{port}"))).is_ok().then_some(port)
-    }
-
-    fn run(&self) -> Result<u16, String> {
-        let port = free_port();
-        let password = self.folder.join("password");
-        fs::write(&password, PASSWORD).expect("it can be written");
-        fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
-        let linger = if self.is_shared { LINGER_SECONDS } else { "0" };
-        let mut command = Command::new("setsid");
-        command.args(["--fork", "sh", "-c", SCRIPT, "postgres.sh"]).args([&self.folder, &self.bin]);
-        command.args([&port.to_string(), linger]).args(self.options).stderr(Stdio::inherit());
-        if let Some(language) = self.language {
-            command.env("LC_ALL", "C.UTF-8").env("LANGUAGE", language);
-        }
-        let said = command.stdin(Stdio::null()).output().expect("setsid is there").stdout;
-        if said == b"ready\n" { Ok(port) } else { Err(String::from_utf8_lossy(&said).into_owned()) }
-    }
-}
-
-/// Returns a port on which nobody listens.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
-    listener.local_addr().expect("it has an address").port()
-}
-
-/// Servers that are started the same way share a folder. The socket lies in it, whose path may have 107 bytes.
-fn folder_of(version: Version, bin: &Path, options: &[&str], is_shared: bool) -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    (SCRIPT, PASSWORD, LINGER_SECONDS, bin, options).hash(&mut hasher);
-    let user = rustix::process::geteuid().as_raw();
-    let mut name = format!("dbbackup-postgres-{version}-{user}-{:016x}", hasher.finish());
-    if !is_shared {
-        name = unique(&name);
-    }
-    Path::new("/tmp").join(name)
-}
-
-/// Returns `name` with an end that no other living process has.
-fn unique(name: &str) -> String {
-    static MADE: AtomicU32 = AtomicU32::new(0);
-    let end = format!("-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-    // PostgreSQL cuts a name after 63 bytes.
-    let mut length = name.len().min(63 - end.len());
-    while !name.is_char_boundary(length) {
-        length -= 1;
-    }
-    format!("{}{end}", &name[..length])
-}
-
-fn encoded(part: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let bytes = part.bytes();
-    bytes.map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
-}
-
-fn output_of(command: &mut Command, input: &str) -> Result<String, String> {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the server's programs are there");
-    let mut stdin = child.stdin.take().expect("it is a pipe");
-    let input = input.to_owned();
-    // It may end before it has read everything.
-    let feeder = std::thread::spawn(move || stdin.write_all(input.as_bytes()).ok());
-    let output = child.wait_with_output().expect("it ends");
-    feeder.join().expect("it does not panic");
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
-    Ok(String::from_utf8(output.stdout).expect("it is UTF-8"))
+/// Returns the name of the socket in its folder.
+fn socket(port: u16) -> String {
+    format!(".s.PGSQL.{port}")
 }
 
 const SCRIPT: &str = include_str!("postgres.sh");
-
-/// How long a server waits for another user. The next test starts within milliseconds.
-const LINGER_SECONDS: &str = "2";
-
-/// Ports that are tried: another program may take a free one first.
-const ATTEMPTS: usize = 3;

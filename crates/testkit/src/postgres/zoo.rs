@@ -111,7 +111,7 @@ pub fn postgis(server: &Server) -> Option<Database> {
     let available = "SELECT count(*) FROM pg_available_extensions WHERE name = 'postgis'";
     if server.psql("postgres", available) == "0\n" {
         let reason = format!("there is no PostGIS: apt-get install postgresql-{}-postgis-3", server.version());
-        return super::skipped(&reason);
+        return crate::server::skipped(&reason);
     }
     let database = server.database("postgis");
     database.load(&file("postgis.sql"), &[]);
