@@ -11,6 +11,8 @@ pub enum Engine {
     Sqlite,
     /// A database on a server.
     Postgres,
+    /// A database on a server, MariaDB's as well.
+    Mysql,
 }
 
 /// A backup, before it is tried.
@@ -26,13 +28,14 @@ pub struct Candidate<'a> {
 
 impl Engine {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
+    pub const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::Mysql];
 
     /// Returns the word for it.
     pub fn id(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgresql",
+            Self::Mysql => "mysql",
         }
     }
 
@@ -41,6 +44,7 @@ impl Engine {
         match self {
             Self::Sqlite => "SQLite",
             Self::Postgres => "PostgreSQL",
+            Self::Mysql => "MySQL",
         }
     }
 
@@ -74,19 +78,19 @@ impl Engine {
         let words: &[&str] = match self {
             Self::Sqlite => &["sqlite", "spatialite"],
             Self::Postgres => &["postg", "psqlextra"],
+            Self::Mysql => &["mysql", "mariadb"],
         };
         words.iter().any(|word| engine.contains(word))
     }
 
     /// Whether a dump of it begins so.
     fn begins(self, head: &[u8]) -> bool {
+        let has = |mark: &[u8]| head.windows(mark.len()).any(|window| window == mark);
         match self {
             // A file without a byte is an empty database.
             Self::Sqlite => head.is_empty() || head.starts_with(SQLITE_MAGIC),
-            Self::Postgres => {
-                let mark = b"-- PostgreSQL database dump";
-                head.starts_with(b"PGDMP") || head.windows(mark.len()).any(|window| window == mark)
-            }
+            Self::Postgres => head.starts_with(b"PGDMP") || has(b"-- PostgreSQL database dump"),
+            Self::Mysql => has(b"-- MySQL dump") || has(b"-- MariaDB dump"),
         }
     }
 
@@ -95,6 +99,8 @@ impl Engine {
         name.contains(match self {
             Self::Sqlite => ".sqlite3",
             Self::Postgres => ".psql",
+            // Every other connector's dumps end so, too.
+            Self::Mysql => return false,
         })
     }
 
@@ -102,6 +108,7 @@ impl Engine {
         match self {
             Self::Sqlite => "file of a SQLite database",
             Self::Postgres => "dump of PostgreSQL's own",
+            Self::Mysql => "dump of MySQL or MariaDB",
         }
     }
 }
@@ -144,6 +151,7 @@ mod tests {
             ("a.dump", &ours, b"--\n-- PostgreSQL database dump\n--\n", Some(Engine::Postgres)),
             ("a.psql.gz", &none, b"DROP", Some(Engine::Postgres)),
             ("a.psql", &ours, b"DROP", None),
+            ("a.dump", &none, b"-- MySQL dump 10.13", Some(Engine::Mysql)),
         ] {
             assert_eq!(of(name, manifest, head).ok(), engine, "{name}, {head:?}");
         }
@@ -157,7 +165,9 @@ mod tests {
             ("psqlextra.backend", b"PGDMP", Ok(Engine::Postgres)),
             ("django.db.backends.postgresql", b"[{", Err("it is no dump of PostgreSQL's own, which is")),
             ("django.db.backends.sqlite3", b"PGDMP", Err("it is no file of a SQLite database, which is")),
-            ("django.db.backends.mysql", b"-- MariaDB dump", Err("it is of `django.db.backends.mysql`, and a")),
+            ("django.db.backends.mysql", b"/*M! */\n-- MariaDB dump", Ok(Engine::Mysql)),
+            ("django.db.backends.mysql", b"PGDMP", Err("it is no dump of MySQL or MariaDB, which is")),
+            ("django.db.backends.oracle", b"[{", Err("it is of `django.db.backends.oracle`, and a")),
         ] {
             match (of("a", &written_for(Some(engine)), head), expected) {
                 (Err(why), Err(start)) => assert!(why.starts_with(start), "{why}"),

@@ -1,6 +1,7 @@
 //! Sources and targets: where plain bytes come from and go to. Both directions of one thing stand together.
 
 pub mod media;
+pub mod mysql;
 pub mod postgres;
 pub mod process;
 pub mod reader;

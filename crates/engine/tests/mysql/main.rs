@@ -1,0 +1,15 @@
+//! MariaDB as it is in the field: a real server, which is busy, killed, short of rights.
+
+mod blocked;
+mod border;
+mod drill;
+mod ended;
+mod failed;
+mod in_place;
+mod killed;
+mod neighbours;
+mod packets;
+mod round_trip;
+mod snapshot;
+mod world;
+mod zoo;
