@@ -4,12 +4,15 @@
 #![allow(clippy::doc_markdown, rustdoc::broken_intra_doc_links)]
 
 mod media;
+mod restore;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use media::{MediaArgs, MediaBackupArgs, MediaRestoreArgs, MediaVerb};
+use restore::RESTORE_EXAMPLES;
+pub use restore::{BackupChoice, MysqlArgs, PostgresArgs, RestoreArgs};
 
 /// Back up databases and media files, and restore them so that a failure cannot destroy what is there.
 #[derive(Debug, Parser)]
@@ -112,79 +115,6 @@ pub struct BackupArgs {
     pub work: WorkArgs,
 }
 
-/// `dbbackup restore`
-#[derive(Debug, Args)]
-pub struct RestoreArgs {
-    /// Which backup.
-    #[command(flatten)]
-    pub choice: BackupChoice,
-
-    /// Database to restore into; it never chooses the backup
-    #[arg(long, value_name = "DATABASE")]
-    pub into: String,
-
-    /// Do not ask
-    #[arg(long, short)]
-    pub yes: bool,
-
-    /// What only PostgreSQL knows.
-    #[command(flatten)]
-    pub postgres: PostgresArgs,
-
-    /// What opens an encrypted backup.
-    #[command(flatten)]
-    pub keys: KeyArgs,
-
-    /// Options for all that do the work.
-    #[command(flatten)]
-    pub work: WorkArgs,
-}
-
-/// What a restore into PostgreSQL may do.
-#[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools)] // each of them is an option of its own
-pub struct PostgresArgs {
-    /// Only this schema (PostgreSQL); may be given several times
-    #[arg(long, value_name = "NAME")]
-    pub schema: Vec<String>,
-
-    /// With --schema: drop what stands in other schemas and depends on it
-    #[arg(long, requires = "schema")]
-    pub cascade: bool,
-
-    /// Drop nothing: what is in the way is an error (PostgreSQL)
-    #[arg(long)]
-    pub no_drop: bool,
-
-    /// End the sessions that hold a lock on what is replaced (PostgreSQL)
-    #[arg(long)]
-    pub terminate_connections: bool,
-
-    /// Take SQL text without pg_dump's last comment: it may have been cut (PostgreSQL)
-    #[arg(long)]
-    pub accept_unproven: bool,
-}
-
-/// Which backup is to be restored.
-#[derive(Debug, Args)]
-pub struct BackupChoice {
-    /// A backup's name in the store, or without --from a local file [default: the newest]
-    #[arg(value_name = "BACKUP", required_unless_present = "from")]
-    pub backup: Option<String>,
-
-    /// Store: a folder, or a name in dbbackup.toml
-    #[arg(long, value_name = "STORE", value_hint = clap::ValueHint::DirPath)]
-    pub from: Option<String>,
-
-    /// Take the newest backup of this name
-    #[arg(long, conflicts_with = "backup")]
-    pub name: Option<String>,
-
-    /// Take only backups that this server made
-    #[arg(long, value_name = "NAME", conflicts_with = "backup")]
-    pub server: Option<String>,
-}
-
 /// `dbbackup list`
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -214,11 +144,11 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with = "backups")]
     pub all: bool,
 
-    /// Restore each backup of a SQLite or PostgreSQL database into a new one, count its rows, and drop it
+    /// Restore each backup of a database into a new one, count its rows, and drop it
     #[arg(long)]
     pub restore: bool,
 
-    /// Server for the PostgreSQL databases that --restore makes: a name in dbbackup.toml, or a URL such as
+    /// Server for the PostgreSQL or MySQL databases that --restore makes: a name in dbbackup.toml, or a URL such as
     /// postgresql://user@host/ [default: that of the backup's name in dbbackup.toml]
     #[arg(long, value_name = "DATABASE", requires = "restore")]
     pub scratch: Option<String>,
@@ -361,14 +291,6 @@ Examples:
 Encryption is GnuPG's: `gpg --decrypt` opens the backup, and so does restore where the secret key
 is. A server that makes backups needs the public key only. With DBBACKUP_GPG_ALWAYS_TRUST=1 a key
 need not be signed.";
-
-const RESTORE_EXAMPLES: &str = "\
-The target is untouched until the whole backup was read and proven; then it changes in one step.
-
-Examples:
-  dbbackup restore --from backups --into sqlite:///shop.sqlite3
-  dbbackup restore shop-web-2026-11-22-101500.sqlite3.zst --from backups --into shop
-  dbbackup restore ./copy.sqlite3.gz --into sqlite:///shop.sqlite3 --yes";
 
 const LIST_EXAMPLES: &str = "\
 Examples:

@@ -41,7 +41,7 @@ pub(crate) fn may_replace(
     target: &str,
     there: &str,
     backup: &Listed,
-    more: Option<&str>,
+    more: &[String],
     cancel: &Cancel,
 ) -> Result<Answer> {
     ask(&question(target, there, backup, more), "Replace it?", cancel)
@@ -96,10 +96,10 @@ pub(crate) fn wait_for_answer(cancel: &Cancel) -> Result<()> {
     }
 }
 
-fn question(target: &str, there: &str, backup: &Listed, more: Option<&str>) -> String {
+fn question(target: &str, there: &str, backup: &Listed, more: &[String]) -> String {
     let replaced =
         format!("The database `{target}` ({there})\nwill be replaced by `{}` ({}).", backup.name, provenance(backup));
-    more.map_or(replaced.clone(), |more| format!("{replaced}\n{more}"))
+    [&[replaced], more].concat().join("\n")
 }
 
 /// `2.00 MiB, made 5 minutes ago on web-1`

@@ -1,23 +1,25 @@
 //! Databases: from what was typed to the engine's own.
 
+mod url;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dbbackup::drill::Engine;
+use dbbackup::drill::{Engine, Ground};
 use dbbackup::manifest::source_id;
 use dbbackup::name::stem;
+use dbbackup::source::mysql::{self, Mysql};
 use dbbackup::source::postgres::{Connection, Postgres};
 use dbbackup::source::sqlite::Sqlite;
 use dbbackup::source::{Source, Target};
 use dbbackup::units::ByteSize;
-use dbbackup::{Error, ErrorKind, Listed, Result, Run, Secret, nearest};
+use dbbackup::{Error, ErrorKind, Listed, Result, Run, nearest};
 use fs_err as fs;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::args::{BackupArgs, RestoreArgs, WorkArgs};
-use crate::config::{Config, DatabaseEntry};
-use crate::place::decoded_path;
+use crate::config::Config;
 use crate::render::age;
 
 /// A database that was named on the command line.
@@ -35,6 +37,7 @@ pub(crate) struct Database {
 enum Place {
     Sqlite(PathBuf),
     Postgres(Connection),
+    Mysql(mysql::Connection),
 }
 
 impl Database {
@@ -49,7 +52,7 @@ impl Database {
             let hint = match known {
                 _ if Path::new(typed).is_file() => format!("did you mean `sqlite:///{typed}`?"),
                 Some(known) => format!("did you mean `{known}`?"),
-                None => "name one of dbbackup.toml, or give a URL: sqlite:///file, postgresql://host/name".to_owned(),
+                None => "name one of dbbackup.toml, or give a URL: sqlite:///file, postgresql://host/name, mysql://host/name".to_owned(),
             };
             return Err(Error::new(ErrorKind::Config, format!("cannot find database `{typed}`"))
                 .subject(typed)
@@ -63,22 +66,50 @@ impl Database {
     /// Returns the engine's source for it.
     pub(crate) fn source(&self, verb: &BackupArgs) -> Result<Box<dyn Source>> {
         Ok(match &self.place {
-            Place::Sqlite(path) if verb.schema.is_empty() => {
-                Box::new(sqlite(path, &verb.work).excluding(&self.exclude))
-            }
-            Place::Sqlite(_) => return Err(no_schemas()),
+            Place::Sqlite(_) | Place::Mysql(_) if !verb.schema.is_empty() => return Err(self.no_schemas()),
+            Place::Sqlite(path) => Box::new(sqlite(path, &verb.work).excluding(&self.exclude)),
+            Place::Mysql(connection) => Box::new(mysql(connection, &verb.work).excluding(&self.exclude)),
             Place::Postgres(connection) => {
                 Box::new(postgres(connection, &verb.work).excluding(&self.exclude).only_schemas(&verb.schema))
             }
         })
     }
 
+    /// Returns a source for what is saved before a restore: all of it.
+    pub(crate) fn saved(&self, work: &WorkArgs) -> Box<dyn Source> {
+        match &self.place {
+            Place::Sqlite(path) => Box::new(sqlite(path, work)),
+            Place::Postgres(connection) => Box::new(postgres(connection, work)),
+            Place::Mysql(connection) => Box::new(mysql(connection, work)),
+        }
+    }
+
+    /// Whether a restore would write into the database itself, so that one that fails leaves some of each.
+    ///
+    /// # Errors
+    ///
+    /// Those of the server that has it.
+    pub(crate) fn is_restored_in_place(&self, verb: &RestoreArgs, run: &Run) -> Result<bool> {
+        match &self.place {
+            Place::Mysql(connection) if !verb.mysql.atomic_only => {
+                Ok(!mysql(connection, &verb.work).may_load_beside(run)?)
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// Returns the engine's target for it.
     pub(crate) fn target(&self, verb: &RestoreArgs) -> Result<Box<dyn Target>> {
         let of_postgres = &verb.postgres;
         Ok(match &self.place {
-            Place::Sqlite(_) if !of_postgres.schema.is_empty() => return Err(no_schemas()),
+            Place::Sqlite(_) | Place::Mysql(_) if !of_postgres.schema.is_empty() => return Err(self.no_schemas()),
             Place::Sqlite(path) => Box::new(sqlite(path, &verb.work)),
+            Place::Mysql(connection) => Box::new(
+                mysql(connection, &verb.work)
+                    .exactly(verb.mysql.exact)
+                    .loading_in_place(!verb.mysql.atomic_only)
+                    .accepting_unproven(of_postgres.accept_unproven),
+            ),
             Place::Postgres(connection) => Box::new(
                 postgres(connection, &verb.work)
                     .only_schemas(&of_postgres.schema)
@@ -99,7 +130,7 @@ impl Database {
             (Place::Sqlite(_), Some(excluded)) => {
                 Some(format!("It was made without the rows of {}: they will be empty.", named(excluded)))
             }
-            (Place::Postgres(_), Some(excluded)) => {
+            (Place::Postgres(_) | Place::Mysql(_), Some(excluded)) => {
                 Some(format!("It was made without the rows of {}: those that are there stay.", named(excluded)))
             }
             // Who made it has left out what is left out today, and says nothing of it.
@@ -112,11 +143,8 @@ impl Database {
     }
 
     /// Returns its server, with the programs that reach it; `None` for a file.
-    pub(crate) fn server(&self) -> Option<Postgres> {
-        match &self.place {
-            Place::Sqlite(_) => None,
-            Place::Postgres(connection) => Some(Postgres::new(connection.clone())),
-        }
+    pub(crate) fn server(&self) -> Option<Server> {
+        self.place.server()
     }
 
     /// Returns what a restore would replace, in words; `None` if there is nothing yet.
@@ -129,8 +157,11 @@ impl Database {
             Place::Sqlite(path) => Ok(file_presence(path)),
             Place::Postgres(connection) => {
                 let summary = postgres(connection, work).summary(run)?;
-                let (size, tables, rows) = (ByteSize(summary.bytes), summary.tables, summary.rows);
-                Ok((tables > 0).then(|| format!("{size}, {tables} tables with about {rows} rows")))
+                Ok(on_server(summary.bytes, summary.tables, summary.rows))
+            }
+            Place::Mysql(connection) => {
+                let summary = mysql(connection, work).summary(run)?;
+                Ok(on_server(summary.bytes, summary.tables, summary.rows))
             }
         }
     }
@@ -144,6 +175,7 @@ impl Database {
                     connection.get("dbname").or_else(|| connection.get("service")).or_else(|| connection.get("user"));
                 stem(name.unwrap_or("postgres")).replace('/', "-")
             }
+            Place::Mysql(connection) => stem(connection.database()).replace('/', "-"),
         }
     }
 
@@ -155,6 +187,10 @@ impl Database {
                 let host = connection.get("host").map_or(String::new(), |host| format!(" on {host}"));
                 format!("{}{host}", connection.get("dbname").unwrap_or(&self.alias))
             }
+            Place::Mysql(connection) => {
+                let host = connection.get("host").map_or(String::new(), |host| format!(" on {host}"));
+                format!("{}{host}", connection.database())
+            }
         }
     }
 
@@ -163,6 +199,7 @@ impl Database {
         match &self.place {
             Place::Sqlite(path) => source_id("sqlite", "", "", path),
             Place::Postgres(connection) => Postgres::new(connection.clone()).source_id(),
+            Place::Mysql(connection) => Mysql::new(connection.clone()).source_id(),
         }
     }
 
@@ -171,6 +208,7 @@ impl Database {
         match &self.place {
             Place::Sqlite(_) => "sqlite3",
             Place::Postgres(_) => "psql.bin",
+            Place::Mysql(_) => "dump",
         }
     }
 
@@ -179,6 +217,7 @@ impl Database {
         let (engine, connector) = match &self.place {
             Place::Sqlite(_) => ("sqlite3", "sqlite.SqliteBackupConnector"),
             Place::Postgres(_) => ("postgresql", "postgresql.PgDumpBinaryConnector"),
+            Place::Mysql(_) => ("mysql", "mysql.MysqlDumpConnector"),
         };
         let metadata = json!({
             "engine": format!("django.db.backends.{engine}"),
@@ -187,11 +226,17 @@ impl Database {
         metadata.as_object().cloned().unwrap_or_default()
     }
 
+    fn no_schemas(&self) -> Error {
+        let kind = if matches!(self.place, Place::Sqlite(_)) { "SQLite" } else { "MySQL" };
+        Error::new(ErrorKind::Config, format!("cannot use --schema: a {kind} database has none"))
+    }
+
     /// Fails for a backup whose engine, as Django calls it, is of another kind.
     pub(crate) fn require_engine(&self, engine: &str, backup: &str) -> Result<()> {
         let own = match &self.place {
             Place::Sqlite(_) => Engine::Sqlite,
             Place::Postgres(_) => Engine::Postgres,
+            Place::Mysql(_) => Engine::Mysql,
         };
         if own.is_called(engine) {
             return Ok(());
@@ -201,29 +246,44 @@ impl Database {
     }
 }
 
-impl Place {
-    fn of_entry(name: &str, entry: &DatabaseEntry, config: &Config) -> Result<Self> {
-        match (Self::of_url(&entry.url)?, &entry.password_file) {
-            (Self::Sqlite(path), None) => Ok(Self::Sqlite(config.folder.join(path))),
-            (Self::Sqlite(_), Some(_)) => {
-                Err(Error::new(ErrorKind::Config, format!("cannot use `password_file` for `{name}`"))
-                    .hint("a SQLite database has no password"))
-            }
-            (place @ Self::Postgres(_), None) => Ok(place),
-            (Self::Postgres(connection), Some(file)) => {
-                let file = config.folder.join(file);
-                let text = fs::read_to_string(&file).map_err(|source| {
-                    Error::new(ErrorKind::Config, format!("cannot read the password of `{name}`")).because(source)
-                })?;
-                Ok(Self::Postgres(connection.with_password(Secret::new(text.trim_end_matches(['\r', '\n'])))))
-            }
+/// Where backups of one engine can be tried.
+#[derive(Clone)]
+pub(crate) enum Server {
+    Postgres(Postgres),
+    Mysql(Mysql),
+}
+
+impl Server {
+    /// Resolves a name of `dbbackup.toml` or a URL, which may name a server alone; `None` for a file.
+    pub(crate) fn resolve(typed: &str, config: &Config) -> Result<Option<Self>> {
+        if ["mysql://", "mariadb://"].iter().any(|scheme| typed.starts_with(scheme)) {
+            let connection = mysql::Connection::from_server_url(typed)?;
+            return Ok(Some(Self::Mysql(Mysql::new(connection))));
+        }
+        Ok(Database::resolve(typed, config)?.server())
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        match self {
+            Self::Postgres(_) => Engine::Postgres,
+            Self::Mysql(_) => Engine::Mysql,
         }
     }
 
-    fn of_url(url: &str) -> Result<Self> {
-        match url.split_once("://") {
-            Some(("postgresql" | "postgres", _)) => Connection::from_url(url).map(Self::Postgres),
-            _ => sqlite_path(url).map(Self::Sqlite),
+    pub(crate) fn ground(self) -> Box<dyn Ground> {
+        match self {
+            Self::Postgres(server) => Box::new(server),
+            Self::Mysql(server) => Box::new(server),
+        }
+    }
+}
+
+impl Place {
+    fn server(&self) -> Option<Server> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(connection) => Some(Server::Postgres(Postgres::new(connection.clone()))),
+            Self::Mysql(connection) => Some(Server::Mysql(Mysql::new(connection.clone()))),
         }
     }
 }
@@ -236,6 +296,14 @@ fn postgres(connection: &Connection, work: &WorkArgs) -> Postgres {
     Postgres::new(connection.clone()).with_lock_timeout(Duration::from_secs(work.lock_timeout.into()))
 }
 
+fn mysql(connection: &mysql::Connection, work: &WorkArgs) -> Mysql {
+    Mysql::new(connection.clone()).with_lock_timeout(Duration::from_secs(work.lock_timeout.into()))
+}
+
+fn on_server(bytes: u64, tables: u64, rows: u64) -> Option<String> {
+    (tables > 0).then(|| format!("{}, {tables} tables with about {rows} rows", ByteSize(bytes)))
+}
+
 fn file_presence(path: &Path) -> Option<String> {
     let there = fs::metadata(path).ok().filter(|there| there.len() > 0 && !there.is_dir())?;
     let changed = there.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
@@ -243,60 +311,9 @@ fn file_presence(path: &Path) -> Option<String> {
     Some(format!("{}{changed}", ByteSize(there.len())))
 }
 
-fn no_schemas() -> Error {
-    Error::new(ErrorKind::Config, "cannot use --schema: a SQLite database has none")
-}
-
-/// Reads `sqlite:///relative` and `sqlite:////absolute`, percent-decoded.
-fn sqlite_path(url: &str) -> Result<PathBuf> {
-    let bad = |why: &str, hint: &str| {
-        Error::new(ErrorKind::Config, format!("cannot use `{url}`: {why}")).subject(url).hint(hint)
-    };
-    match url.split_once("://") {
-        Some(("sqlite", rest)) => {
-            let path = rest.strip_prefix('/').filter(|path| !path.is_empty());
-            let hint = "three slashes for a relative path (sqlite:///shop.sqlite3), four for an absolute one";
-            let path = path.ok_or_else(|| bad("no path", hint))?;
-            if path == ":memory:" {
-                return Err(bad("a database in memory belongs to its process", "give a file"));
-            }
-            decoded_path(path)
-        }
-        Some((scheme @ ("mysql" | "mariadb" | "mongodb"), _)) => {
-            // The URL may hold a password, so it is not repeated.
-            Err(Error::new(ErrorKind::Unsupported, format!("cannot use `{scheme}://` databases"))
-                .hint("this version knows SQLite and PostgreSQL"))
-        }
-        _ => Err(bad("no such kind of database", "this version knows sqlite:///file and postgresql://host/name")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_are_relative_with_three_slashes_and_absolute_with_four() {
-        for (url, path) in [
-            ("sqlite:///shop.sqlite3", "shop.sqlite3"),
-            ("sqlite:////srv/shop.sqlite3", "/srv/shop.sqlite3"),
-            ("sqlite:////srv/a%20b%3F%23%25.db", "/srv/a b?#%.db"),
-        ] {
-            assert_eq!(sqlite_path(url).unwrap(), Path::new(path));
-        }
-        for (url, kind) in [
-            ("sqlite://shop", ErrorKind::Config),
-            ("sqlite:///", ErrorKind::Config),
-            ("sqlite:///:memory:", ErrorKind::Config),
-            ("sqlite:///%zz", ErrorKind::Config),
-            ("oracle://x", ErrorKind::Config),
-            ("mysql://user:canary@host/db", ErrorKind::Unsupported),
-        ] {
-            let error = sqlite_path(url).unwrap_err();
-            assert_eq!(error.kind(), kind, "{url}");
-            assert!(!format!("{error:?}").contains("canary"));
-        }
-    }
 
     #[test]
     fn a_mistyped_name_gets_a_hint() {

@@ -14,6 +14,7 @@ mod keys;
 mod place;
 mod progress;
 mod render;
+mod safety;
 mod scratch;
 
 use std::ffi::OsString;

@@ -23,11 +23,14 @@ pub(crate) fn run(verb: &BackupArgs, arguments: &Arguments, output: &Output, can
     let naming = naming(&config, &aliases, verb.server.as_deref())?;
 
     let (mut done, mut failed): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
+    let mut skips = false;
     for database in &databases {
         match verb.one(database, &store, &naming, output, cancel) {
             Ok(receipt) => {
                 output.line(&receipt_line(&database.alias, &receipt));
                 receipt.notes.iter().for_each(|note| output.note(note));
+                output.skipped("not in the backup", &receipt.record.skipped);
+                skips |= receipt.record.skipped.count > 0;
                 done.push(receipt_object(&receipt));
             }
             Err(error) if databases.len() == 1 || error.kind() == ErrorKind::Interrupted => return Err(error),
@@ -39,7 +42,11 @@ pub(crate) fn run(verb: &BackupArgs, arguments: &Arguments, output: &Output, can
             }
         }
     }
-    let code = if failed.is_empty() { exit_code::DONE } else { exit_code::SOME_FAILED };
+    let code = match (failed.is_empty(), skips) {
+        (false, _) => exit_code::SOME_FAILED,
+        (true, true) => exit_code::SKIPPED,
+        (true, false) => exit_code::DONE,
+    };
     output.object(&json!({ "backups": done, "failed": failed }));
     Ok(code)
 }

@@ -16,7 +16,8 @@ use crate::exit_code;
 use crate::keys::{passphrase, unlock};
 use crate::place::{local_file, store};
 use crate::progress;
-use crate::render::{Output, report_object, seconds};
+use crate::render::{Output, receipt_line, report_object, seconds};
+use crate::safety::{IN_PLACE, kept, save};
 
 pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, cancel: &Cancel) -> Result<u8> {
     let config = Config::read(arguments.config.as_deref())?;
@@ -32,28 +33,56 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
     if !verb.yes {
         unlock(&backup.name, &store, &mut run)?;
     }
-    let more = target.excluded_rows(&backup, !verb.postgres.no_drop);
+    let is_in_place = target.is_restored_in_place(verb, &run)?;
+    let excluded = target.excluded_rows(&backup, !verb.postgres.no_drop);
+    let keeps = is_in_place && !verb.mysql.no_safety_backup;
+    let more = [is_in_place.then(|| IN_PLACE.to_owned()), keeps.then(|| kept(&backup).to_owned()), excluded];
+    let more: Vec<String> = more.into_iter().flatten().collect();
     if !verb.yes
         && let Some(there) = target.presence(&verb.work, &run)?
-        && let Some(why) = may_replace(&target.shown(), &there, &backup, more.as_deref(), cancel)?.refusal()
+        && let Some(why) = may_replace(&target.shown(), &there, &backup, &more, cancel)?.refusal()
     {
         output.declined(why, &backup.name);
         return Ok(exit_code::DECLINED);
     }
 
-    let report = restore(&backup.name, &mut *target.target(verb)?, &store, &run).map_err(|error| {
-        let is_damaged = error.kind() == ErrorKind::Corrupt;
-        if is_damaged { error.hint("the target is as it was; take an older backup, or another copy") } else { error }
+    let saved = if keeps {
+        let receipt = save(&target, &store, &naming, &verb.work, &run)?;
+        output.line(&receipt_line(&format!("{}, to be safe", target.alias), &receipt));
+        Some(receipt.name)
+    } else {
+        None
+    };
+    let report = restore(&backup.name, &mut *target.target(verb)?, &store, &run).map_err(|error| match &saved {
+        Some(name) => with_way_back(error, name, &store, verb),
+        None if error.kind() == ErrorKind::Corrupt && !is_in_place => {
+            error.hint("the target is as it was; take an older backup, or another copy")
+        }
+        None => error,
     })?;
     drop(run);
     let size = ByteSize(report.plain_bytes);
     let took = seconds(report.duration);
     output.line(&format!("{}: restored {} ({size} in {took})", target.shown(), report.name));
     report.notes.iter().for_each(|note| output.note(note));
+    output.skipped("not restored", &report.left_out);
     let mut object = report_object(&report);
     object["into"] = json!(target.shown());
     output.object(&object);
-    Ok(exit_code::DONE)
+    Ok(if report.left_out.count > 0 { exit_code::SKIPPED } else { exit_code::DONE })
+}
+
+/// Adds how what was there comes back.
+fn with_way_back(error: Error, saved: &str, store: &Local, verb: &RestoreArgs) -> Error {
+    let (from, into) = (store.root().display(), shown(&verb.into));
+    let way_back = format!("what was there comes back with: dbbackup restore {saved} --from {from} --into {into}");
+    let hint = error.advice().map_or(way_back.clone(), |hint| format!("{hint}; {way_back}"));
+    Error::new(error.kind(), error.to_string()).hint(hint).because(error)
+}
+
+/// A URL may hold a password.
+fn shown(typed: &str) -> &str {
+    if typed.contains("://") { "…" } else { typed }
 }
 
 impl BackupChoice {

@@ -68,7 +68,10 @@ complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -s y -l yes -
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l cascade -d 'With --schema: drop what stands in other schemas and depends on it'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l no-drop -d 'Drop nothing: what is in the way is an error (PostgreSQL)'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l terminate-connections -d 'End the sessions that hold a lock on what is replaced (PostgreSQL)'
-complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l accept-unproven -d 'Take SQL text without pg_dump\'s last comment: it may have been cut (PostgreSQL)'
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l accept-unproven -d 'Take SQL text without the dump program\'s last comment: it may have been cut (PostgreSQL, MySQL)'
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l exact -d 'Drop tables, views, routines and events that the backup does not know (MySQL)'
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l atomic-only -d 'Refuse where the user may not make a schema beside the database, instead of restoring in place (MySQL)'
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l no-safety-backup -d 'Do not back the database up before it is restored in place (MySQL)'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -l json -d 'Print one JSON object on stdout, and progress as JSON lines on stderr'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -s q -l quiet -d 'Print errors only'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand restore" -s h -l help -d 'Print help'
@@ -111,12 +114,12 @@ complete -c dbbackup -n "__fish_dbbackup_using_subcommand list" -l all -d 'Safet
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand list" -l json -d 'Print one JSON object on stdout, and progress as JSON lines on stderr'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand list" -s q -l quiet -d 'Print errors only'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand list" -s h -l help -d 'Print help'
-complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l scratch -d 'Server for the PostgreSQL databases that --restore makes: a name in dbbackup.toml, or a URL such as postgresql://user@host/ [default: that of the backup\'s name in dbbackup.toml]' -r
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l scratch -d 'Server for the PostgreSQL or MySQL databases that --restore makes: a name in dbbackup.toml, or a URL such as postgresql://user@host/ [default: that of the backup\'s name in dbbackup.toml]' -r
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l tmp-dir -d 'Folder for the SQLite databases that --restore makes, with room for two of each [default: the system\'s]' -r -f -a "(__fish_complete_directories)"
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l passphrase-file -d 'File with the passphrase of the secret key, or of the backup [default: $DBBACKUP_PASSPHRASE; on a terminal it is asked for where one is needed]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l config -d 'Names and retention [default: $DBBACKUP_CONFIG, else ./dbbackup.toml, else $XDG_CONFIG_HOME/dbbackup/dbbackup.toml]' -r -F
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l all -d 'Every backup of the store'
-complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l restore -d 'Restore each backup of a SQLite or PostgreSQL database into a new one, count its rows, and drop it'
+complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l restore -d 'Restore each backup of a database into a new one, count its rows, and drop it'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -l json -d 'Print one JSON object on stdout, and progress as JSON lines on stderr'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -s q -l quiet -d 'Print errors only'
 complete -c dbbackup -n "__fish_dbbackup_using_subcommand verify" -s h -l help -d 'Print help'
