@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import connections
 from pytest_django import DjangoDbBlocker, Settings
 
+from tests import mysql
 from tests.gnupg import Keyring, Keys, usual_keys
 from tests.postgres import Server, running
 from tests.project import Project
@@ -129,4 +130,11 @@ def postgres_servers() -> Iterator[Servers]:
                 started[version] = stack.enter_context(running(version))
             return started[version]
 
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[mysql.Server]:
+    """The MariaDB server that tests share: each has databases of its own. Nobody stops it before the end."""
+    with mysql.running("--innodb-flush-log-at-trx-commit=0") as server:
         yield server

@@ -34,7 +34,7 @@ def interpreter() -> str:
         if not given and not is_installed(python):
             run(sys.executable, "-m", "venv", "--clear", str(folder))
             pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-            run(*pip, REQUIREMENT, f"django=={DJANGO}.*", "python-gnupg", "psycopg[binary]")
+            run(*pip, REQUIREMENT, f"django=={DJANGO}.*", "python-gnupg", "psycopg[binary]", "PyMySQL")
         run(str(python), "-c", f"import dbbackup, gnupg; assert dbbackup.__version__ == {VERSION!r}")
     except (OSError, subprocess.CalledProcessError) as error:
         output = getattr(error, "stderr", "") or ""
@@ -46,7 +46,7 @@ def interpreter() -> str:
 def is_installed(python: Path) -> bool:
     """Whether an interpreter can import the package."""
     try:
-        run(str(python), "-c", "import dbbackup, gnupg, psycopg")
+        run(str(python), "-c", "import dbbackup, gnupg, psycopg, pymysql")
     except (OSError, subprocess.CalledProcessError):
         return False
     return True

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases_real.conftest import NewDatabase, Servers
+from tests import mysql
+from tests.databases_real.conftest import NewDatabase, NewMysql, Servers
 from tests.databases_real.conftest import new_database as new_database
+from tests.databases_real.conftest import new_mysql as new_mysql
 from tests.postgres import Database
 from tests.project import Run
 
@@ -54,7 +56,7 @@ def library(tmp_path: Path) -> Library:
     return Library(tmp_path)
 
 
-def variables(database: Database) -> dict[str, str]:
+def variables(database: Database | mysql.Database) -> dict[str, str]:
     entry = database.settings()
     return {f"DB_{key}": str(entry[key]) for key in ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT")}
 
@@ -95,6 +97,19 @@ def test_a_database_of_postgresql_comes_back_word_for_word(
     library.ok("python runtests.py feed 35")
     lose_and_restore_35_rows(library, "psql.bin")
     # The sequences too: what comes next gets a number of its own.
+    library.ok("python runtests.py feed 1")
+    assert library.ok("python runtests.py count") == "36\n"
+
+
+def test_a_database_of_mysql_comes_back_word_for_word(library: Library, new_mysql: NewMysql) -> None:
+    database = new_mysql("functional", owner="librarian", password="librarians")
+    database.grant("librarian", "ALL ON {seconds}.*")
+    library.env |= variables(database)
+    library.env["STORAGE_OPTIONS"] = f"location={library.folder}/backups"
+    library.ok("python runtests.py migrate --noinput")
+    library.ok("python runtests.py feed 35")
+    lose_and_restore_35_rows(library, "dump")
+    # The counters too: what comes next gets a number of its own.
     library.ok("python runtests.py feed 1")
     assert library.ok("python runtests.py count") == "36\n"
 

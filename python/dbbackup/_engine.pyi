@@ -141,7 +141,48 @@ class Postgres:
     def source_id(self) -> str:
         """What tells the database from others of its name: a SHA-256 of its server and name."""
 
-Source = Tool | Postgres | Callable[[], Readable]
+@final
+class Mysql:
+    """A MySQL or MariaDB database, which the engine dumps and restores by their own client programs.
+
+    `options` are those of the programs, by long name, such as ``host``, ``port``, ``socket``, ``user``, ``ssl-ca``;
+    what is missing comes from the option files that they read, and from `defaults_file` after these. The password
+    goes to them over a pipe. `dump` and `client` are commands of the user's; without them, the newest programs on
+    ``PATH`` are taken. `prefix` stands before each command. `lock_timeout` is in seconds. An `exact` restore drops
+    what the backup does not know; one may be `in_place` where the user may not make a schema beside the database.
+    """
+
+    def __new__(
+        cls,
+        database: str,
+        options: Mapping[str, str],
+        *,
+        password: str | None = None,
+        defaults_file: str | None = None,
+        exclude: Sequence[str] = ...,
+        lock_timeout: float = 30.0,
+        exact: bool = False,
+        in_place: bool = False,
+        accept_unproven: bool = False,
+        dump: Sequence[str] = ...,
+        client: Sequence[str] = ...,
+        prefix: Sequence[str] = ...,
+        env: Mapping[str, str] = ...,
+        inherits_env: bool = True,
+        dump_options: Sequence[str] = ...,
+        client_options: Sequence[str] = ...,
+    ) -> Self: ...
+    def summary(self) -> tuple[int, int, int]:
+        """Ask the server: bytes, tables, and about how many rows."""
+
+    def may_load_beside(self) -> bool:
+        """Try whether the user may make a schema beside the database."""
+
+    @property
+    def source_id(self) -> str:
+        """What tells the database from others of its name: a SHA-256 of its server and name."""
+
+Source = Tool | Postgres | Mysql | Callable[[], Readable]
 """What is dumped: what the engine dumps itself, or the file object that a callable opens."""
 
 class Loader(Protocol):
@@ -170,7 +211,7 @@ class Stream:
     def read(self, size: int, /) -> bytes: ...
     def close(self) -> None: ...
 
-Target = Tool | Postgres | Loader
+Target = Tool | Postgres | Mysql | Loader
 """What is restored into."""
 
 @final
@@ -409,10 +450,10 @@ def restore(
 def source_id(kind: str, path: str) -> str:
     """Return what tells a source in files from others of its name: a SHA-256, in hexadecimal digits."""
 
-def open_dump(source: Tool | Postgres) -> Dump:
+def open_dump(source: Tool | Postgres | Mysql) -> Dump:
     """Start `source` and return what it writes."""
 
-def load(target: Tool | Postgres, file: Readable) -> list[str]:
+def load(target: Tool | Postgres | Mysql, file: Readable) -> list[str]:
     """Stream `file` into `target`, which changes nothing before its end; return what the user should know."""
 
 def encrypt_stream(file: Reader, *, recipients: Recipients) -> Stream:
@@ -496,21 +537,21 @@ def drill(
     store: Store,
     name: str,
     *,
-    server: Postgres,
+    server: Postgres | Mysql,
     witness: Witness,
     passphrase: str | None = None,
     progress: Progress | None = None,
 ) -> tuple[Report, dict[str, Any] | None]:
     """Restore the backup `name` into a new database of `server`, compare that with its manifest, and drop it.
 
-    `server` is a database of that server: it is connected to, and not changed. The dictionary has ``tables``, ``rows``,
+    `server` is a database of that server, which is not changed. The dictionary has ``tables``, ``rows``,
     ``compared``, ``differences`` and ``foreign_keys``; it is ``None`` if the backup was only read. What killed drills
     of the same user left on the server is dropped, too.
     """
 
 def engine_for(
     name: str, manifest: Mapping[str, Any], head: bytes
-) -> tuple[Literal["sqlite", "postgresql"] | None, str]:
+) -> tuple[Literal["sqlite", "postgresql", "mysql"] | None, str]:
     """Return the engine that can make a database of a backup; or ``None`` and why there is none.
 
     `manifest` is all of it, empty where there is none; `head` is what :func:`head` returns.

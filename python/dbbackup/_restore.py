@@ -38,6 +38,7 @@ class RestoreOptions:
     cascade: bool = False
     terminate_connections: bool = False
     accept_unproven: bool = False
+    atomic_only: bool = False
     schemas: Sequence[str] = ()
     pg_options: str = ""
     passphrase: str | None = field(default=None, repr=False)
@@ -179,7 +180,7 @@ def run_restore(plan: RestorePlan, *, progress: _engine.Progress | None) -> _eng
     """
     target = plan.connector.restore_target()
     connection = connections[plan.alias]
-    if isinstance(target, (_engine.Tool, _engine.Postgres)) and connection.in_atomic_block:
+    if isinstance(target, (_engine.Tool, _engine.Postgres, _engine.Mysql)) and connection.in_atomic_block:
         message = f"cannot restore `{plan.alias}` inside a transaction of its own"
         raise RefusedError(message, subject=plan.alias, hint="leave the `atomic` block first")
     _close(connection)
@@ -237,16 +238,24 @@ def _apply(options: RestoreOptions, connector: Any) -> list[str]:
         if not hasattr(connector, "drop"):
             surprises.append(f"-r/--no-drop does nothing here: `{name}` has nothing to drop first")
         connector.drop = False
-    for name in ("cascade", "terminate_connections", "accept_unproven"):
-        if getattr(options, name):
-            if not hasattr(connector, name):
-                surprises.append(f"--{name.replace('_', '-')} does nothing here: it is for PostgreSQL")
-            setattr(connector, name, True)
+    for option, engine in _OF_ONE_ENGINE.items():
+        if getattr(options, option):
+            if not hasattr(connector, option):
+                surprises.append(f"--{option.replace('_', '-')} does nothing here: it is for {engine}")
+            setattr(connector, option, True)
     if options.pg_options:
         if not hasattr(connector, "pg_options"):
             surprises.append(f"--pg-options does nothing here: `{name}` does not use PostgreSQL's tools")
         connector.pg_options = options.pg_options
     return surprises
+
+
+_OF_ONE_ENGINE = {
+    "cascade": "PostgreSQL",
+    "terminate_connections": "PostgreSQL",
+    "accept_unproven": "PostgreSQL and MySQL",
+    "atomic_only": "MySQL",
+}
 
 
 def _differences(backup: _engine.Backup, connector: BaseDBConnector) -> list[str]:

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests import mysql
 from tests.conftest import Servers as Servers
 from tests.contract.conftest import predecessor as predecessor
 from tests.postgres import VERSIONS, Database, Server
 from tests.project import Project
 
 NewDatabase = Callable[..., Database]
+NewMysql = Callable[..., mysql.Database]
 NewProject = Callable[..., Project]
 
 
@@ -40,12 +42,27 @@ def new_database() -> Iterator[NewDatabase]:
 
 
 @pytest.fixture
+def new_mysql(mariadb: mysql.Server) -> Iterator[NewMysql]:
+    """Make a database of MariaDB, for this test: ``new_mysql("name", owner="ada")``."""
+    with ExitStack() as stack:
+
+        def make(name: str = "shop", **options: str) -> mysql.Database:
+            return stack.enter_context(mariadb.database(name, **options))
+
+        yield make
+
+
+@pytest.fixture
 def new_project(tmp_path: Path) -> NewProject:
     """Make a project on a database, with options of its connector."""
 
-    def make(database: Database, extra: str = "", *, engine: str | None = None, **options: Any) -> Project:
+    def make(
+        database: Database | mysql.Database, extra: str = "", *, engine: str | None = None, **options: Any
+    ) -> Project:
         more = {"ENGINE": engine} if engine else {}
         project = Project(tmp_path / "project")
+        if isinstance(database, mysql.Database):
+            project.configure(mysql.USE_PYMYSQL)
         project.configure(f"DATABASES = {{'default': {database.settings(**more)!r}}}")
         project.configure(f"DBBACKUP_CONNECTORS = {{'default': {options!r}}}")
         project.configure(extra)

@@ -8,6 +8,7 @@ import pytest
 
 from tests import predecessor
 from tests.databases_real.conftest import new_database as new_database
+from tests.databases_real.conftest import new_mysql as new_mysql
 from tests.databases_real.conftest import postgres_15 as postgres_15
 from tests.defects.world import Peer
 

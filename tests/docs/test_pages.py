@@ -19,6 +19,7 @@ NOT_RUN = {
     "docs/guides/command-line.md": 3,
     "docs/guides/encryption.md": 2,
     "docs/guides/installation.md": 3,
+    "docs/guides/mysql.md": 1,
     "docs/guides/postgresql.md": 2,
     "docs/guides/scheduling.md": 7,
     "docs/guides/storages.md": 1,

@@ -1,6 +1,8 @@
 """Settings of the test project; all that differs from run to run comes from environment variables."""
 
 import os
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,9 @@ def storage() -> dict[str, Any]:
         options.setdefault("location", str(Path(name).absolute().parent / "backups"))
     return {"BACKEND": backend, "OPTIONS": options}
 
+
+if os.environ.get("DB_ENGINE", "").endswith(".mysql") and find_spec("MySQLdb") is None:
+    import_module("pymysql").install_as_MySQLdb()
 
 SECRET_KEY = "tests"
 USE_TZ = True

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dbbackup::drill::{self as engine, Candidate, Engine, Found, Ground};
 use dbbackup::manifest::Manifest;
-use dbbackup::source::{self, postgres, sqlite};
+use dbbackup::source::{self, mysql, postgres, sqlite};
 use dbbackup::{ErrorKind, Run, Stage};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -14,6 +14,7 @@ use crate::attend::{attend, current_run};
 use crate::convert::{from_json, json_to_python};
 use crate::encryption::with_passphrase;
 use crate::errors::{from_python, to_python};
+use crate::mysql::Mysql;
 use crate::postgres::Postgres;
 use crate::store::Store;
 use crate::types::Report;
@@ -25,21 +26,51 @@ pub(crate) fn drill(
     py: Python<'_>,
     store: &Store,
     name: &str,
-    server: Postgres,
+    server: Server,
     witness: Py<PyAny>,
     passphrase: Option<String>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Report, Option<Py<PyDict>>)> {
-    let (store, ground) = (store.engine(), Witnessed { server: server.engine(), witness: Arc::new(witness) });
+    let (store, ground) = (store.engine(), Witnessed { server, witness: Arc::new(witness) });
     let work = |run: &Run| engine::drill(name, store, &[&ground], &with_passphrase(run, passphrase)?);
     let mut report = attend(py, progress, work)?;
     let found = report.drill.take().map(|found| json_to_python(py, &found)).transpose()?;
     Ok((Report::from(report), found))
 }
 
+/// Where databases can be made.
+#[derive(FromPyObject)]
+pub(crate) enum Server {
+    Postgres(Postgres),
+    Mysql(Mysql),
+}
+
+impl Server {
+    fn engine(&self) -> Engine {
+        match self {
+            Self::Postgres(_) => Engine::Postgres,
+            Self::Mysql(_) => Engine::Mysql,
+        }
+    }
+
+    /// Makes a database there; returns its name, too.
+    fn trial(&self, candidate: &Candidate<'_>, run: &Run) -> dbbackup::Result<(String, Box<dyn engine::Trial>)> {
+        Ok(match self {
+            Self::Postgres(server) => {
+                let trial = postgres::Trial::new(&server.engine(), candidate, run)?;
+                (trial.name().to_owned(), Box::new(trial))
+            }
+            Self::Mysql(server) => {
+                let trial = mysql::Trial::new(&server.engine(), candidate, run)?;
+                (trial.name().to_owned(), Box::new(trial))
+            }
+        })
+    }
+}
+
 /// A server, and who is called to each database that is made there.
 struct Witnessed {
-    server: postgres::Postgres,
+    server: Server,
     /// A `Witness` of `_engine.pyi`.
     witness: Arc<Py<PyAny>>,
 }
@@ -50,15 +81,16 @@ impl Ground for Witnessed {
     }
 
     fn trial(&self, candidate: &Candidate<'_>, run: &Run) -> dbbackup::Result<Box<dyn engine::Trial>> {
-        let trial = postgres::Trial::new(&self.server, candidate, run)?;
-        let trial = WitnessedTrial { trial: Box::new(trial), witness: Arc::clone(&self.witness) };
+        let (name, trial) = self.server.trial(candidate, run)?;
+        let trial = WitnessedTrial { name, trial, witness: Arc::clone(&self.witness) };
         trial.call("prepare", "cannot prepare the scratch database", |_| Ok(()))?;
         Ok(Box::new(trial))
     }
 }
 
 struct WitnessedTrial {
-    trial: Box<postgres::Trial>,
+    name: String,
+    trial: Box<dyn engine::Trial>,
     witness: Arc<Py<PyAny>>,
 }
 
@@ -70,7 +102,7 @@ impl WitnessedTrial {
         read: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>,
     ) -> dbbackup::Result<T> {
         Python::attach(|py| {
-            let answer = self.witness.bind(py).call_method1(method, (self.trial.name(),));
+            let answer = self.witness.bind(py).call_method1(method, (&self.name,));
             answer
                 .and_then(|answer| read(&answer))
                 .map_err(|exception| from_python(py, exception, ErrorKind::Tool, message, Stage::Target))

@@ -12,6 +12,7 @@ use pyo3::types::PyBytes;
 use crate::attend::current_run;
 use crate::convert::from_json;
 use crate::errors::{from_python, to_python};
+use crate::mysql::Mysql;
 use crate::postgres::Postgres;
 use crate::reader::{PyReader, read_part};
 use crate::types::Tool;
@@ -64,6 +65,7 @@ impl Dump {
 pub(crate) enum Native {
     Tool(Tool),
     Postgres(Postgres),
+    Mysql(Mysql),
 }
 
 impl Native {
@@ -71,6 +73,7 @@ impl Native {
         match self {
             Self::Tool(tool) => Box::new(tool.0),
             Self::Postgres(database) => Box::new(database.engine()),
+            Self::Mysql(database) => Box::new(database.engine()),
         }
     }
 
@@ -78,6 +81,7 @@ impl Native {
         match self {
             Self::Tool(tool) => Box::new(tool.0),
             Self::Postgres(database) => Box::new(database.engine()),
+            Self::Mysql(database) => Box::new(database.engine()),
         }
     }
 }

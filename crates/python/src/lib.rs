@@ -14,6 +14,7 @@ mod dump;
 mod encryption;
 mod errors;
 mod media;
+mod mysql;
 mod postgres;
 mod reader;
 mod restore;
@@ -45,6 +46,8 @@ mod _engine {
     use super::main;
     #[pymodule_export]
     use super::media::{media_backup, media_restore};
+    #[pymodule_export]
+    use super::mysql::Mysql;
     #[pymodule_export]
     use super::postgres::Postgres;
     #[pymodule_export]

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from dbbackup._encryption import given_passphrase
+from dbbackup._output import list_skipped
 from dbbackup._restore import (
     RestoreOptions,
     database_settings,
@@ -39,7 +40,8 @@ class Command(DbbackupCommand):
         parser.add_argument(
             "--exact",
             action="store_true",
-            help="SQL text and JSON: also remove the rows that the backup does not have.",
+            help="SQL text and JSON: also remove the rows that the backup does not have. MySQL: also drop the "
+            "tables, views, routines and events.",
         )
         parser.add_argument(
             "-n",
@@ -64,7 +66,13 @@ class Command(DbbackupCommand):
         parser.add_argument(
             "--accept-unproven",
             action="store_true",
-            help="PostgreSQL: take SQL text without pg_dump's last comment: it may have been cut.",
+            help="PostgreSQL, MySQL: take SQL text without the dump program's last comment: it may have been cut.",
+        )
+        parser.add_argument(
+            "--atomic-only",
+            action="store_true",
+            help="MySQL: refuse where the user may not make a schema beside the database, instead of restoring in "
+            "place.",
         )
         parser.add_argument(
             "--pg-options", default="", help="PostgreSQL: more options for pg_restore, quoted."
@@ -72,7 +80,7 @@ class Command(DbbackupCommand):
         parser.add_argument(
             "--no-safety-backup",
             action="store_true",
-            help="Connectors of your own: do not back the database up before it is replaced.",
+            help="Connectors of your own, and MySQL in place: do not back the database up before it is replaced.",
         )
 
     def handle(
@@ -88,6 +96,7 @@ class Command(DbbackupCommand):
         cascade: bool,
         terminate_connections: bool,
         accept_unproven: bool,
+        atomic_only: bool,
         pg_options: str,
         no_safety_backup: bool,
         passphrase: str | None,
@@ -109,6 +118,7 @@ class Command(DbbackupCommand):
                 cascade=cascade,
                 terminate_connections=terminate_connections,
                 accept_unproven=accept_unproven,
+                atomic_only=atomic_only,
                 schemas=schema,
                 pg_options=pg_options,
                 passphrase=given_passphrase(passphrase, passphrase_file),
@@ -128,11 +138,12 @@ class Command(DbbackupCommand):
                 "storage": signal_storage(),
             }
             self.announce(pre_restore, **facts)
-            saved = None
+            saved, warnings = None, []
             if plan.saves_first and not no_safety_backup:
                 with self.progress_bar(f"{alias}, to be safe", verbosity) as progress:
                     saved = save_before(plan, settings, progress=progress)
                 self.tell_stored(f"{alias}, to be safe", saved, verbosity)
+                warnings += [f"{alias}, to be safe: {warning}" for warning in saved.warnings]
             try:
                 with self.progress_bar(alias, verbosity) as progress:
                     report = run_restore(plan, progress=progress)
@@ -147,4 +158,6 @@ class Command(DbbackupCommand):
             size, duration = human_bytes(report.plain_bytes), human_seconds(report.seconds)
             line = f"restored {plan.chosen.label} ({size} in {duration})"
             self.tell_restored(alias, line, report, verbosity)
+            warnings += [f"{alias}: {text}" for text in list_skipped("not restored", report.left_out)]
             self.announce(post_restore, connector=plan.connector, **facts)
+            self.end(0, warnings)

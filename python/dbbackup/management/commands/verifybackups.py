@@ -44,14 +44,14 @@ class Command(DbbackupCommand):
         parser.add_argument(
             "--restore",
             action="store_true",
-            help="Restore backups of SQLite and PostgreSQL databases into new ones, in DBBACKUP_TMP_DIR and on the "
-            "server, count their rows, and drop them. The project's databases are not touched.",
+            help="Restore backups of SQLite, PostgreSQL and MySQL databases into new ones, in DBBACKUP_TMP_DIR and "
+            "on the server, count their rows, and drop them. The project's databases are not touched.",
         )
         parser.add_argument(
             "--scratch",
             metavar="ALIAS",
-            help="The database of DATABASES on whose server --restore makes databases of PostgreSQL. Default: the "
-            "one that was backed up.",
+            help="The database of DATABASES on whose server --restore makes databases of PostgreSQL or MySQL. Default: "
+            "the one that was backed up.",
         )
         parser.add_argument("-d", "--database", help="Only of these databases: aliases, separated by commas.")
         add_passphrase_arguments(parser)
