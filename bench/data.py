@@ -82,6 +82,17 @@ class Dataset:
             file.unlink()
 
 
+def shop_rows(scale: float) -> Path:
+    """Return the folder with the shop's schemas and rows, which are made once."""
+    rows = DATA / f"rows-{scale:g}"
+    if not rows.exists():
+        print(f"making the rows of scale {scale:g}, once", flush=True)
+        with whole(rows) as part:
+            argv = [sys.executable, "bench/dataset.py", "rows", "--scale", str(scale), "--out", str(part)]
+            subprocess.run(argv, cwd=ROOT, check=True)
+    return rows
+
+
 def _make(path: Path, scale: float) -> None:
     if path.exists():
         return

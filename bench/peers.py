@@ -13,7 +13,20 @@ from bench.measure import ROOT, Case, FailedError
 
 PREDECESSOR = "django-dbbackup==5.4.0"
 SAME_DJANGO = "Django>=5.2,<6"
-TOOLS = ("cc", "cp", "gpg", "openssl", "pg_dump", "pg_restore", "pigz", "sqlite3", "sync", "tar", "zstd")
+TOOLS = (
+    "cc",
+    "cp",
+    "gpg",
+    "mariadb-dump",
+    "openssl",
+    "pg_dump",
+    "pg_restore",
+    "pigz",
+    "sqlite3",
+    "sync",
+    "tar",
+    "zstd",
+)
 
 
 class Peers:
@@ -48,6 +61,7 @@ class Peers:
             "gpg": ("gpg", "--version"),
             "openssl": ("openssl", "version"),
             "pg_dump": ("pg_dump", "--version"),
+            "mariadb-dump": ("mariadb-dump", "--version"),
             "tar": ("tar", "--version"),
             "sqlite3": ("sqlite3", "--version"),
         }
@@ -68,7 +82,7 @@ def _release_binary() -> str:
 def _environment(folder: Path) -> Path:
     """Make an environment with the predecessor in it, once, and return its Python."""
     python = folder / "bin" / "python"
-    done = folder / "done-with-psycopg"
+    done = folder / "done-with-drivers"
     if not done.exists():
         print(f"installing {PREDECESSOR}, once", flush=True)
         venv.create(folder, with_pip=True, clear=True)
@@ -82,6 +96,7 @@ def _environment(folder: Path) -> Path:
             PREDECESSOR,
             SAME_DJANGO,
             "psycopg[binary]>=3.3",
+            "PyMySQL",
         ]
         subprocess.run(argv, cwd=ROOT, check=True)
         done.touch()

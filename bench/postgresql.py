@@ -1,16 +1,12 @@
 """PostgreSQL: our backups and restores, django-dbbackup's, and PostgreSQL's own programs in a shell pipe."""
 
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.cases import OUR_DJANGO, PYTHON, THEIR_DJANGO
-from bench.data import DATA, Outputs, whole
-from bench.measure import ROOT, Case, FailedError
-from bench.peers import Peers
-from bench.stored import stored_backup
+from bench.data import DATA, Outputs, shop_rows
+from bench.measure import FailedError
+from bench.servers import ServerCases
 from tests.postgres import PASSWORD, Server, running
 
 POSTGRESQL_GROUPS = ("postgresql-zstd", "postgresql-gzip", "postgresql-restore")
@@ -44,7 +40,7 @@ class PostgresqlData:
     @property
     def marker(self) -> Path:
         """A file of the dataset."""
-        return self.folder / "rows" / "schema.postgres.sql"
+        return shop_rows(self.scale) / "schema.postgres.sql"
 
     def close(self) -> None:
         """End the server."""
@@ -69,20 +65,7 @@ class PostgresqlData:
         return 0
 
     def _load(self) -> None:
-        rows = self.folder / "rows"
-        if not rows.exists():
-            print(f"making the rows of scale {self.scale:g}, once", flush=True)
-            with whole(rows) as part:
-                argv = [
-                    sys.executable,
-                    "bench/dataset.py",
-                    "rows",
-                    "--scale",
-                    str(self.scale),
-                    "--out",
-                    str(part),
-                ]
-                subprocess.run(argv, cwd=ROOT, check=True)
+        rows = shop_rows(self.scale)
         copies = "".join(f"\\copy {table} FROM '{rows}/{table}.csv' CSV\n" for table in TABLES)
         schema, indexes = ((rows / f"{name}.postgres.sql").read_text() for name in ("schema", "indexes"))
         self.server.psql("postgres", "CREATE DATABASE shop")
@@ -96,96 +79,18 @@ class PostgresqlData:
         return tuple(int(rows) for rows in self.server.psql(database, f"SELECT {counts}").split("|"))
 
 
-class PostgresqlCases:
+class PostgresqlCases(ServerCases[PostgresqlData]):
     """Builds the groups of PostgreSQL."""
 
-    def __init__(self, peers: Peers, data: PostgresqlData) -> None:
-        self.peers = peers
-        self.data = data
+    name = "postgresql"
+    database_url = "postgresql:///{database}"
+    dump = "pg_dump -Fc -Z0 -d shop"
+    tool = "pg_dump"
 
-    def close(self) -> None:
-        """End the server."""
-        self.data.close()
+    def manage_env(self, database: str) -> dict[str, str]:
+        """Return what tells the project which database is meant."""
+        return {"BENCH_POSTGRESQL": database}
 
-    def group(self, name: str) -> Iterator[Case]:
-        """Return the cases of one of `POSTGRESQL_GROUPS`."""
-        match name:
-            case "postgresql-zstd":
-                return self._zstd()
-            case "postgresql-gzip":
-                return self._gzip()
-            case _:
-                return self._restore()
-
-    def _zstd(self) -> Iterator[Case]:
-        out = self.data.out.folder / "shop.zst"
-        dump = "pg_dump -Fc -Z0 -d shop"
-        yield self._backup("postgresql-zstd", "ours-cli", self._argv("zstd", self.data.out.folder))
-        for who, script in (
-            ("pg_dump-zstd", f"{dump} | zstd -q -3 -T2 -o {out}"),
-            ("pg_dump-zstd-synced", f"{dump} | zstd -q -3 -T2 -o {out} && sync {out}"),
-        ):
-            yield self._backup("postgresql-zstd", who, ("sh", "-c", script), tools=("pg_dump", "zstd"))
-
-    def _gzip(self) -> Iterator[Case]:
-        yield self._backup("postgresql-gzip", "ours-cli", self._argv("gzip", self.data.out.folder))
-        for who, python, interpreters in (
-            ("ours-django", self.peers.ours, (OUR_DJANGO, PYTHON)),
-            ("django-dbbackup", self.peers.theirs, (THEIR_DJANGO,)),
-        ):
-            argv, env = self._manage(python, self.data.out.folder, "shop", "dbbackup", "-z")
-            yield self._backup("postgresql-gzip", who, argv, env=env, interpreters=interpreters)
-
-    def _restore(self) -> Iterator[Case]:
-        store = self.data.folder / "stored"
-        name = stored_backup(store, self._argv("none", store), self.data.env)
-        into = ("--into", "postgresql:///target", "--yes", "--quiet")
-        theirs = ("pg_restore", "-1", "--clean", "--if-exists", "-d", "target", str(store / name))
-        restore, env = self._manage(self.peers.theirs, store, "target", "dbrestore", "--noinput", "-i", name)
-        for who, argv, more in (
-            ("ours-cli", (self.peers.cli, "restore", name, "--from", str(store), *into), {}),
-            ("pg_restore", theirs, {}),
-            ("django-dbbackup", restore, env),
-        ):
-            yield Case(
-                group="postgresql-restore",
-                who=who,
-                argv=argv,
-                env={**self.data.env, **more},
-                reads=(store / name,),
-                prepare=self.data.settle,
-                result=self.data.take_target,
-                tools=("pg_restore",),
-            )
-
-    def _argv(self, compression: str, store: Path) -> tuple[str, ...]:
-        where = ("postgresql:///shop", "--to", str(store), "--name", "shop")
-        return (self.peers.cli, "backup", *where, "--compress", compression, "--quiet")
-
-    def _manage(
-        self, python: str, store: Path, database: str, *command: str
-    ) -> tuple[tuple[str, ...], dict[str, str]]:
-        argv = (python, "bench/project/manage.py", *command)
-        return argv, {"BENCH_POSTGRESQL": database, "BENCH_STORE": str(store)}
-
-    def _backup(
-        self,
-        group: str,
-        who: str,
-        argv: tuple[str, ...],
-        *,
-        env: Mapping[str, str] | None = None,
-        interpreters: tuple[str, ...] = (),
-        tools: tuple[str, ...] = ("pg_dump",),
-    ) -> Case:
-        return Case(
-            group=group,
-            who=who,
-            argv=argv,
-            env={**self.data.env, **(env or {})},
-            reads=(self.data.marker,),
-            prepare=self.data.settle,
-            result=self.data.out.take,
-            interpreters=interpreters,
-            tools=tools,
-        )
+    def restore_argv(self, backup: Path) -> tuple[str, tuple[str, ...]]:
+        """Return how PostgreSQL's own program restores, and its name."""
+        return "pg_restore", ("pg_restore", "-1", "--clean", "--if-exists", "-d", "target", str(backup))

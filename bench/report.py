@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.data import Dataset
 from bench.measure import Case
 from bench.media import MediaData
+from bench.mysql import MysqlData
 from bench.postgresql import PostgresqlData
 from bench.targets import Results
 
@@ -34,7 +35,7 @@ def machine() -> tuple[str, str]:
 def write_csv(
     path: Path,
     results: Results,
-    datasets: Mapping[str, Dataset | MediaData | PostgresqlData],
+    datasets: Mapping[str, Dataset | MediaData | PostgresqlData | MysqlData],
     command: Callable[[Case], str],
 ) -> None:
     """Write one row for each round of each case; `datasets` says what it ran on."""

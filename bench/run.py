@@ -16,6 +16,7 @@ from bench.data import DATA, Dataset
 from bench.encryption import ENCRYPTION_GROUPS, EncryptionCases
 from bench.measure import Case, FailedError, Measured, measure
 from bench.media import MEDIA_GROUPS, MediaCases, MediaData
+from bench.mysql import MYSQL_GROUPS, MysqlCases, MysqlData
 from bench.peers import Peers
 from bench.postgresql import POSTGRESQL_GROUPS, PostgresqlCases, PostgresqlData
 from bench.report import machine, tables, write_csv
@@ -26,7 +27,10 @@ SUITES = {
     "encryption": ENCRYPTION_GROUPS,
     "media": MEDIA_GROUPS,
     "postgresql": POSTGRESQL_GROUPS,
+    "mysql": MYSQL_GROUPS,
 }
+SERVER_GROUPS = {*POSTGRESQL_GROUPS, *MYSQL_GROUPS}
+"""Beside these, what interpreters take is measured."""
 ALL_GROUPS = tuple(group for groups in SUITES.values() for group in groups)
 LARGER = 10
 """`--large` measures the memory at this many times the size, too."""
@@ -44,10 +48,10 @@ def main() -> int:
 
 def _run(options: argparse.Namespace, peers: Peers, stack: ExitStack) -> int:
     measured: dict[str, list[Case]] = {}
-    datasets: dict[str, Dataset | MediaData | PostgresqlData] = {}
+    datasets: dict[str, Dataset | MediaData | PostgresqlData | MysqlData] = {}
     for name, groups in SUITES.items():
         only = [group for group in options.only if group in groups]
-        if name == "sqlite" and (only or set(options.only) & set(POSTGRESQL_GROUPS)):
+        if name == "sqlite" and (only or set(options.only) & SERVER_GROUPS):
             only = ["start", *(group for group in only if group != "start")]
         if not only:
             continue
@@ -77,7 +81,7 @@ def _run(options: argparse.Namespace, peers: Peers, stack: ExitStack) -> int:
 
 def _suite(
     name: str, peers: Peers, scale: float, stack: ExitStack
-) -> Cases | EncryptionCases | MediaCases | PostgresqlCases:
+) -> Cases | EncryptionCases | MediaCases | PostgresqlCases | MysqlCases:
     match name:
         case "sqlite":
             return Cases(peers, Dataset(scale))
@@ -85,8 +89,10 @@ def _suite(
             return stack.enter_context(closing(EncryptionCases(peers, Dataset(scale))))
         case "media":
             return MediaCases(peers, MediaData())
-        case _:
+        case "postgresql":
             return stack.enter_context(closing(PostgresqlCases(peers, PostgresqlData(scale))))
+        case _:
+            return stack.enter_context(closing(MysqlCases(peers, MysqlData(scale))))
 
 
 def _options() -> argparse.Namespace:

@@ -125,6 +125,15 @@ def _targets(cases: Iterable[Case]) -> Iterator[Target]:
         ),
     ):
         yield Target(id="i", text=f"PostgreSQL, {text}", value=value, at_most=at_most, at_least=at_least)
+    zstd, theirs = "mysql-zstd/ours-cli", "mysql-gzip/django-dbbackup"
+    pipe, restore = "mysql-zstd/mariadb-dump-zstd-synced", "mysql-restore/ours-cli"
+    for text, value, at_most, at_least in (
+        ("zstd: time of `mariadb-dump | zstd -3 -T2` and sync", _times(zstd, pipe), 1.15, -inf),
+        ("zstd: times as fast as django-dbbackup's -z", _times(theirs, zstd), inf, 4.5),
+        ("restore: time of `mariadb`", _times(restore, "mysql-restore/mariadb"), 0.7, -inf),
+        ("restore: time of django-dbbackup's", _times(restore, "mysql-restore/django-dbbackup"), 0.7, -inf),
+    ):
+        yield Target(id="j", text=f"MariaDB, {text}", value=value, at_most=at_most, at_least=at_least)
     for case in cases:
         if case.who.startswith("ours-") and case.moves_data:
             memory = _own_kib(case.id)

@@ -16,6 +16,18 @@ if "BENCH_POSTGRESQL" in os.environ:
         "PORT": os.environ["PGPORT"],
         "PASSWORD": None,
     }
+elif "BENCH_MYSQL" in os.environ:
+    import pymysql  # type: ignore[import-untyped]
+
+    pymysql.install_as_MySQLdb()
+    DATABASE = {
+        "ENGINE": "django.db.backends.mysql",
+        "NAME": os.environ["BENCH_MYSQL"],
+        "USER": "root",
+        "HOST": os.environ["BENCH_MYSQL_HOST"],
+        "PORT": os.environ["BENCH_MYSQL_PORT"],
+        "PASSWORD": os.environ["BENCH_MYSQL_PASSWORD"],
+    }
 else:
     DATABASE = {
         "ENGINE": "django.db.backends.sqlite3",
