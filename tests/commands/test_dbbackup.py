@@ -257,10 +257,10 @@ def test_a_failure_of_one_database_does_not_keep_the_others_from_being_backed_up
 
 def test_engines_whose_connector_is_not_there_yet_are_named(project: Project) -> None:
     project.configure(
-        "DBBACKUP_CONNECTOR_MAPPING = {'django.db.backends.sqlite3': 'dbbackup.db.mysql.MysqlDumpConnector'}"
+        "DBBACKUP_CONNECTOR_MAPPING = {'django.db.backends.sqlite3': 'dbbackup.db.mongodb.MongoDumpConnector'}"
     )
     err = project.fails(1, "dbbackup")
-    assert "the connector `dbbackup.db.mysql.MysqlDumpConnector` is not there yet" in err
+    assert "the connector `dbbackup.db.mongodb.MongoDumpConnector` is not there yet" in err
     assert project.files() == []
 
 
