@@ -72,6 +72,8 @@ mod secret;
 pub mod source;
 pub mod store;
 pub mod units;
+mod unstoppable;
+mod url;
 
 pub use backup::{Backup, BackupName, Receipt, backup};
 pub use catalogue::{Backup as Listed, Catalogue, Faulty, Scope};

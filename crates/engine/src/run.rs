@@ -26,6 +26,13 @@ pub struct Run {
     pub passphrase: Option<Passphrase>,
 }
 
+impl Run {
+    /// Returns a run for what this one has begun and must not leave behind: what asks this one to stop does not stop it.
+    pub(crate) fn unstopped(&self) -> Self {
+        Self { tmp_dir: self.tmp_dir.clone(), ..Self::default() }
+    }
+}
+
 impl Default for Run {
     /// Every core, the system's temporary folder, nobody told, nobody stops it.
     fn default() -> Self {

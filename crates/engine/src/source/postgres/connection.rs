@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::percent::percent_decoded;
 use crate::secret::Secret;
+use crate::url::{self, split_port};
 
 /// libpq's parameters. What is not given comes from where libpq takes it: `PG…` variables, a service file, `~/.pgpass`.
 ///
@@ -119,18 +119,8 @@ impl Connection {
 /// What the server keeps of an application's name.
 const NAME_BYTES: usize = 63;
 
-/// Splits `host:port`; an IPv6 address stands in brackets, which libpq's parameter has not.
-fn split_port(host: &str) -> (&str, &str) {
-    if let Some((address, port)) = host.strip_prefix('[').and_then(|host| host.split_once(']')) {
-        return (address, port.strip_prefix(':').unwrap_or(port));
-    }
-    host.rsplit_once(':').unwrap_or((host, ""))
-}
-
 fn decoded(text: &str) -> Result<String> {
-    let bytes = percent_decoded(text)
-        .ok_or_else(|| unreadable("a `%` stands without two hexadecimal digits: write it as `%25`"))?;
-    String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8"))
+    url::decoded(text).map_err(unreadable)
 }
 
 fn unreadable(why: &str) -> Error {

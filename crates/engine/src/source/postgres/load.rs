@@ -206,8 +206,7 @@ impl PostgresLoad<'_> {
         let deadline = Instant::now() + VERDICT;
         while Instant::now() < deadline {
             // What asked us to stop came too late: this must be known.
-            let run = Run { tmp_dir: self.run.tmp_dir.clone(), ..Run::default() };
-            let asked = Session::start(self.postgres, Stage::Target, &run)
+            let asked = Session::start(self.postgres, Stage::Target, &self.run.unstopped())
                 .and_then(|mut session| session.ask(&format!("SELECT to_jsonb(txid_status({transaction}))")));
             match asked.unwrap_or(None::<String>).as_deref() {
                 Some("committed") => return Ok(()),

@@ -1,14 +1,15 @@
 //! A scratch database: made on a server for one drill, recognised as such by the next, and dropped.
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::session::Session;
 use super::{Postgres, identifier, literal};
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::run::{Cancel, Run};
+use crate::run::Run;
+use crate::unstoppable::{given_up, unstoppable};
 
 /// An empty database that is ours. Dropped, it is removed from the server.
 ///
@@ -63,13 +64,15 @@ impl Scratch {
         let Server { name, major, .. } = &there;
         let made = there.making(encoding);
         // What is begun here must be known to its end.
-        session.go_on_as(unstoppable());
+        session.go_on_as(unstoppable(PATIENCE));
         let session = Some(session);
         let mut scratch = Self { server, session, name: name.clone(), major: *major, swept, is_there: true };
         if let Some(session) = &mut scratch.session {
             session.tell(&format!("SET application_name = {}", literal(name)))?;
             // psql has both statements before the first one runs: also without us it comes to the mark.
-            session.tell(&made).map_err(|error| run.cancel.check().err().unwrap_or_else(|| given_up(error)))?;
+            session
+                .tell(&made)
+                .map_err(|error| run.cancel.check().err().unwrap_or_else(|| given_up(error, PATIENCE)))?;
         }
         run.cancel.check()?;
         Ok(scratch)
@@ -90,17 +93,17 @@ impl Scratch {
         }
         let sql = self.dropping();
         if let Some(mut session) = self.session.take() {
-            session.go_on_as(unstoppable());
+            session.go_on_as(unstoppable(PATIENCE));
             if session.tell(&sql).is_ok() {
                 return Ok(());
             }
         }
         // Ctrl-C ends every program of a terminal, that session's too.
-        self.remove_anew(&sql).map_err(given_up)
+        self.remove_anew(&sql).map_err(|error| given_up(error, PATIENCE))
     }
 
     fn remove_anew(&self, sql: &str) -> Result<()> {
-        let mut session = Session::start(&self.server, Stage::Target, &unstoppable())?;
+        let mut session = Session::start(&self.server, Stage::Target, &unstoppable(PATIENCE))?;
         // It may not have come to the mark; one of that name with another is not ours.
         let is_ours = IS_OURS.replace("{name}", &literal(&self.name)).replace("{mark}", &literal(MARK));
         if session.ask(&is_ours)? { session.tell(sql) } else { Ok(()) }
@@ -217,20 +220,6 @@ fn sweep(session: &mut Session) -> Result<Vec<String>> {
     Ok(found.into_iter().filter(|name| !stays.contains(name)).collect())
 }
 
-/// Returns a run that nobody stops, and that does not wait for a dead server for ever.
-fn unstoppable() -> Run {
-    let deadline = Instant::now() + PATIENCE;
-    Run { cancel: Cancel::watching(move || (Instant::now() > deadline).then_some(SIGTERM)), ..Run::default() }
-}
-
-/// Says what really stopped a run that nobody stops.
-fn given_up(error: Error) -> Error {
-    if error.kind() != ErrorKind::Interrupted {
-        return error;
-    }
-    Error::new(ErrorKind::Busy, format!("the server did not answer for {} s", PATIENCE.as_secs())).at(Stage::Target)
-}
-
 /// `to_jsonb` of a row has those of its columns that this version has.
 const SERVER: &str = "\
 SELECT jsonb_build_object(
@@ -269,4 +258,3 @@ const MARK: &str = "made by a drill of dbbackup, to be dropped again";
 const EVERYWHERE: &str = "postgres";
 /// How long a server may take to make or drop a database; seen: 0.1 s, and some seconds where it waits for a checkpoint.
 const PATIENCE: Duration = Duration::from_secs(60);
-const SIGTERM: usize = 15;
