@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::tools::Family;
 use crate::error::{Error, ErrorKind, Result};
-use crate::percent::percent_decoded;
 use crate::secret::Secret;
+use crate::url::{self, split_port};
 
 /// A database, and how the client programs of MySQL and MariaDB reach it: their options, by long name (`host`, `port`,
 /// `socket`, `user`, `ssl-ca` …). What is not given comes from the files that they read, such as `~/.my.cnf`.
@@ -242,18 +242,8 @@ fn tls(family: Family, mode: &str) -> Vec<(&'static str, Option<String>)> {
     }
 }
 
-/// Splits `host:port`; an IPv6 address stands in brackets.
-fn split_port(host: &str) -> (&str, &str) {
-    if let Some((address, port)) = host.strip_prefix('[').and_then(|host| host.split_once(']')) {
-        return (address, port.strip_prefix(':').unwrap_or(port));
-    }
-    host.rsplit_once(':').unwrap_or((host, ""))
-}
-
 fn decoded(text: &str) -> Result<String> {
-    let bytes = percent_decoded(text)
-        .ok_or_else(|| unreadable("a `%` stands without two hexadecimal digits: write it as `%25`"))?;
-    String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8"))
+    url::decoded(text).map_err(unreadable)
 }
 
 fn unreadable(why: &str) -> Error {

@@ -89,20 +89,20 @@ pub(super) fn create_table(text: &[u8]) -> Option<CreateTable> {
 }
 
 /// Returns what stands behind the columns of the foreign key `name`, such as `ON DELETE CASCADE`, in the answer to `SHOW
-/// CREATE TABLE`; nothing if there is no such key.
-pub(super) fn rules_of(text: &str, name: &str) -> String {
+/// CREATE TABLE`; `None` if there is no such key.
+pub(super) fn rules_of(text: &str, name: &str) -> Option<String> {
     let tokens: Vec<(Token<'_>, Place)> = Tokens::of(text.as_bytes()).collect();
-    let Some(open) = tokens.iter().position(|(token, _)| *token == Token::Symbol(b'(')) else { return String::new() };
-    let Some((parts, _)) = parts(&tokens, open) else { return String::new() };
+    let open = tokens.iter().position(|(token, _)| *token == Token::Symbol(b'('))?;
+    let (parts, _) = parts(&tokens, open)?;
     let is_it = |part: &&Part| {
         part.starts_with(&tokens, &["CONSTRAINT"])
             && part.has(&tokens, "FOREIGN")
             && tokens[part.first + 1].0.name().as_deref() == Some(name)
     };
-    let Some(part) = parts.iter().find(is_it) else { return String::new() };
+    let part = parts.iter().find(is_it)?;
     let own = &tokens[part.first..=part.last];
-    let close = own.iter().rposition(|(token, _)| *token == Token::Symbol(b')'));
-    close.map_or_else(String::new, |at| text[own[at].1.end..part.place.end].trim().to_owned())
+    let close = own.iter().rposition(|(token, _)| *token == Token::Symbol(b')'))?;
+    Some(text[own[close].1.end..part.place.end].trim().to_owned())
 }
 
 /// Returns the text without the schemas of the sequences in it: it is made in another one.
@@ -244,8 +244,8 @@ mod tests {
         ];
         assert_eq!(created.indexes, indexes);
         let clause = "CONSTRAINT `fk` FOREIGN KEY (`p`) REFERENCES `c``d` (`id`) ON DELETE SET NULL".to_owned();
-        assert_eq!(rules_of(text, "fk"), "ON DELETE SET NULL");
-        assert_eq!((rules_of(text, "far"), rules_of(text, "ch")), (String::new(), String::new()));
+        assert_eq!(rules_of(text, "fk").unwrap(), "ON DELETE SET NULL");
+        assert_eq!((rules_of(text, "far"), rules_of(text, "ch")), (Some(String::new()), None));
         assert_eq!(created.foreign_keys, [ForeignKey { clause, parent: "c`d".to_owned() }]);
     }
 

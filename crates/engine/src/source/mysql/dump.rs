@@ -1,6 +1,7 @@
 //! Backup: the text of `mariadb-dump` or `mysqldump`, of one snapshot, its rows counted on the way.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::{self, Cursor, Read};
 use std::process::ChildStdout;
 use std::time::Instant;
@@ -133,12 +134,11 @@ impl Mysql {
             }
             let answer = self.ask_once(&format!("SHOW CREATE TABLE {}", identifier(table)), run)?;
             // Its name comes first; neither part is changed by the client.
-            let create = answer.find("\tCREATE TABLE ").map(|at| &answer[at + "\tCREATE TABLE ".len()..]);
-            if let Some(rest) = create {
-                head.push_str("CREATE TABLE IF NOT EXISTS ");
-                head.push_str(rest.trim_end());
-                head.push_str(";\n");
-            }
+            let (_, create) = answer.split_once("\tCREATE TABLE ").ok_or_else(|| {
+                let message = format!("cannot leave out `{table}`: the server does not say how it is made");
+                Error::new(ErrorKind::Unsupported, message).at(Stage::Source).subject(table)
+            })?;
+            let _ = writeln!(head, "CREATE TABLE IF NOT EXISTS {};", create.trim_end());
         }
         head.push_str(HEAD_END);
         Ok(head.into_bytes())

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::catalog::tables;
 use super::create_table::{CreateTable, ForeignKey};
-use super::journal::{Entry, Key, tables};
+use super::journal::Entry;
+use super::key::Key;
 use super::loaded::Loaded;
 use super::object::{Object, ObjectKind};
-use super::script::{Loader, ScriptFacts};
+use super::script::{Loader, ScriptFacts, refused};
 use super::session::Session;
 use super::statement::{Token, Tokens};
 use super::{Mysql, identifier};
@@ -74,7 +76,8 @@ impl Filling {
         let mut leaving = Vec::new();
         for (table, key) in std::mem::take(&mut self.keys) {
             if self.is_beside && !self.made.contains(&key.parent) {
-                leaving.extend(far(live, table, &key).map(|key| Entry::Leaving { key }));
+                let far = far(live, table, &key).ok_or_else(|| refused(&format!("a foreign key `{}`", key.clause)))?;
+                leaving.push(Entry::Leaving { key: far });
             } else {
                 self.session.send(format!("ALTER TABLE {} ADD {};\n", identifier(&table), key.clause).as_bytes())?;
             }
@@ -171,7 +174,7 @@ impl Loader for Filling {
     }
 }
 
-/// Takes apart the clause of a foreign key to a table that the backup lacks.
+/// Takes apart the clause of a foreign key to a table that the backup lacks; `None` if it is none.
 fn far(live: &str, table: String, key: &ForeignKey) -> Option<Key> {
     let text = key.clause.as_bytes();
     let tokens: Vec<_> = Tokens::of(text).collect();

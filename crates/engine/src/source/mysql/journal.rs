@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use super::catalog::{schemas, tables};
+use super::identifier;
+use super::key::Key;
 use super::object::{Object, ObjectKind};
 use super::session::Session;
-use super::{identifier, literal};
 use crate::error::Result;
 
 /// The schemas of one restore. The first holds the journal and what is loaded; the second what the database had, once
@@ -37,20 +39,6 @@ pub(super) enum Entry {
     Surplus { kind: ObjectKind, name: String },
     /// What is made after.
     Made { object: Object },
-}
-
-/// A foreign key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Key {
-    pub(super) schema: String,
-    pub(super) table: String,
-    pub(super) name: String,
-    pub(super) columns: Vec<String>,
-    pub(super) parent_schema: String,
-    pub(super) parent: String,
-    pub(super) parent_columns: Vec<String>,
-    /// `ON DELETE … ON UPDATE …`
-    pub(super) rules: String,
 }
 
 impl Journal {
@@ -99,11 +87,7 @@ impl Journal {
 
     /// Returns those that earlier restores have left. The caller holds the database's lock, so none of them lives.
     pub(super) fn left_behind(session: &mut Session, live: &str) -> Result<Vec<Self>> {
-        let query = format!(
-            "SELECT JSON_QUOTE(SCHEMA_NAME) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE {}",
-            literal(&Self::pattern(live))
-        );
-        let names: Vec<String> = session.ask_each(&query)?;
+        let names = schemas(session, &Self::pattern(live))?;
         let mut found = Vec::new();
         for journal in Self::among(&names, live) {
             let tables = tables(session, &journal.new)?;
@@ -179,83 +163,6 @@ impl Entry {
     }
 }
 
-impl Key {
-    /// Returns the statement that makes it.
-    pub(super) fn adding(&self) -> String {
-        let list = |names: &[String]| names.iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", ");
-        format!(
-            "ALTER TABLE {}.{} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) {}",
-            identifier(&self.schema),
-            identifier(&self.table),
-            identifier(&self.name),
-            list(&self.columns),
-            self.parent_path(),
-            list(&self.parent_columns),
-            self.rules
-        )
-    }
-
-    /// Returns the statement that drops it.
-    pub(super) fn dropping(&self) -> String {
-        let (schema, table, name) = (identifier(&self.schema), identifier(&self.table), identifier(&self.name));
-        format!("ALTER TABLE {schema}.{table} DROP FOREIGN KEY {name}")
-    }
-
-    /// Returns a query for whether it is there.
-    pub(super) fn presence(&self) -> String {
-        format!(
-            "SELECT COUNT(*) FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {} AND TABLE_NAME = {} \
-             AND CONSTRAINT_NAME = {} AND CONSTRAINT_TYPE = 'FOREIGN KEY'",
-            literal(&self.schema),
-            literal(&self.table),
-            literal(&self.name)
-        )
-    }
-
-    /// Returns a query for whether the table that it refers to is there.
-    pub(super) fn parents(&self) -> String {
-        format!(
-            "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
-            literal(&self.parent_schema),
-            literal(&self.parent)
-        )
-    }
-
-    fn parent_path(&self) -> String {
-        format!("{}.{}", identifier(&self.parent_schema), identifier(&self.parent))
-    }
-
-    /// Returns a query for how many rows refer to none.
-    pub(super) fn dangling(&self) -> String {
-        let on: Vec<String> = self
-            .columns
-            .iter()
-            .zip(&self.parent_columns)
-            .map(|(own, other)| format!("child.{} = parent.{}", identifier(own), identifier(other)))
-            .collect();
-        let set: Vec<String> =
-            self.columns.iter().map(|name| format!("child.{} IS NOT NULL", identifier(name))).collect();
-        let first = self.parent_columns.first().map_or_else(String::new, |name| identifier(name));
-        format!(
-            "SELECT COUNT(*) FROM {}.{} AS child LEFT JOIN {} AS parent ON {} WHERE parent.{first} IS NULL AND {}",
-            identifier(&self.schema),
-            identifier(&self.table),
-            self.parent_path(),
-            on.join(" AND "),
-            set.join(" AND ")
-        )
-    }
-}
-
-/// Returns the tables of a schema, views aside.
-pub(super) fn tables(session: &mut Session, schema: &str) -> Result<Vec<String>> {
-    session.ask_each(&format!(
-        "SELECT JSON_QUOTE(TABLE_NAME) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_TYPE NOT LIKE \
-         '%VIEW' ORDER BY TABLE_NAME",
-        literal(schema)
-    ))
-}
-
 /// Returns what the names of a database's schemas begin with. A name has 64 characters at most.
 fn prefix(live: &str) -> String {
     let kept: String = live.chars().take(NAME_CHARACTERS - MARK.len() - ID_CHARACTERS - OLD.len()).collect();
@@ -295,26 +202,5 @@ mod tests {
             assert!(Journal::is_name(live, &name) && !Journal::is_name(live, &format!("{name}_")), "{name}");
         }
         assert!(is_own(JOURNAL) && !is_own("journal"));
-    }
-
-    #[test]
-    fn a_key_is_made_dropped_and_looked_for_by_its_name() {
-        let key = Key {
-            schema: "shop".to_owned(),
-            table: "order".to_owned(),
-            name: "f`k".to_owned(),
-            columns: vec!["a".to_owned(), "b".to_owned()],
-            parent_schema: "shop".to_owned(),
-            parent: "parent".to_owned(),
-            parent_columns: vec!["c".to_owned(), "d".to_owned()],
-            rules: "ON DELETE CASCADE".to_owned(),
-        };
-        let adding = "ALTER TABLE `shop`.`order` ADD CONSTRAINT `f``k` FOREIGN KEY (`a`, `b`) REFERENCES `shop`.`parent` \
-                      (`c`, `d`) ON DELETE CASCADE";
-        assert_eq!(key.adding(), adding);
-        assert_eq!(key.dropping(), "ALTER TABLE `shop`.`order` DROP FOREIGN KEY `f``k`");
-        assert!(
-            key.dangling().ends_with("WHERE parent.`c` IS NULL AND child.`a` IS NOT NULL AND child.`b` IS NOT NULL")
-        );
     }
 }

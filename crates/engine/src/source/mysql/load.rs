@@ -74,15 +74,16 @@ impl Mysql {
         match Journal::create(&mut session, self.connection.database(), &charset) {
             Ok(journal) => journal.drop(&mut session).and_then(|()| session.end()).map(|()| true),
             Err(error) if error.kind() == ErrorKind::Denied => Ok(false),
-            Err(error) => Err(error),
+            Err(error) => {
+                self.sweep(run);
+                Err(error)
+            }
         }
     }
 
     /// Drops what a restore that could not begin has left. What this cannot, the next run does.
     fn sweep(&self, run: &Run) {
-        // What asked us to stop has been heard.
-        let quiet = Run { tmp_dir: run.tmp_dir.clone(), ..Run::default() };
-        let _next_run = self.connect_again(&quiet).and_then(|mut session| {
+        let _next_run = self.connect_again(&run.unstopped()).and_then(|mut session| {
             let left = Journal::left_behind(&mut session, self.connection.database())?;
             left.iter().try_for_each(|journal| journal.drop(&mut session)).and_then(|()| session.end())
         });
@@ -245,9 +246,7 @@ impl Drop for MysqlLoad<'_> {
     /// Drops what was loaded and is not wanted any more. What this cannot, the next run does.
     fn drop(&mut self) {
         let Some(journal) = self.beside.take() else { return };
-        // What asked us to stop has been heard.
-        let quiet = Run { tmp_dir: self.run.tmp_dir.clone(), ..Run::default() };
-        let _next_run = Session::start(self.mysql, Stage::Target, &quiet)
+        let _next_run = Session::start(self.mysql, Stage::Target, &self.run.unstopped())
             .and_then(|mut session| journal.drop(&mut session).and_then(|()| session.end()));
     }
 }

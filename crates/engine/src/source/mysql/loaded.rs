@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::catalog::names;
 use super::journal::Entry;
-use super::literal;
 use super::object::{Object, ObjectKind};
 use super::session::Session;
 use crate::error::Result;
@@ -36,27 +36,4 @@ impl Loaded {
         }
         Ok(surplus)
     }
-}
-
-/// Returns the names of all objects of a kind that a database has.
-pub(super) fn names(session: &mut Session, database: &str, kind: ObjectKind) -> Result<Vec<String>> {
-    let database = literal(database);
-    session.ask_each(&match kind {
-        ObjectKind::View => {
-            format!("SELECT JSON_QUOTE(TABLE_NAME) FROM information_schema.VIEWS WHERE TABLE_SCHEMA = {database}")
-        }
-        ObjectKind::Event => {
-            format!("SELECT JSON_QUOTE(EVENT_NAME) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = {database}")
-        }
-        ObjectKind::Trigger => {
-            format!(
-                "SELECT JSON_QUOTE(TRIGGER_NAME) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {database}"
-            )
-        }
-        _ => format!(
-            "SELECT JSON_QUOTE(ROUTINE_NAME) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = {database} AND \
-                 ROUTINE_TYPE = '{}'",
-            kind.words()
-        ),
-    })
 }

@@ -1,5 +1,6 @@
 //! MySQL and MariaDB, through their own programs: dumped in one snapshot, and restored by a journal of steps.
 
+mod catalog;
 mod connection;
 mod context;
 mod create_table;
@@ -8,6 +9,7 @@ mod dump;
 mod fill;
 mod grants;
 mod journal;
+mod key;
 mod lexer;
 mod load;
 mod loaded;

@@ -49,7 +49,10 @@ impl Mysql {
         }
         let (status, _) = running.end()?;
         if status.success() {
-            return Ok(String::from_utf8_lossy(&answer).into_owned());
+            return String::from_utf8(answer).map_err(|source| {
+                let message = "cannot understand the server's answer: it is no UTF-8";
+                Error::new(ErrorKind::Unsupported, message).at(Stage::Source).because(source)
+            });
         }
         run.cancel.check()?;
         Err(explain(&self.connection, &name, &running.said(), status).at(Stage::Source))

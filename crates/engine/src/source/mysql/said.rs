@@ -18,6 +18,7 @@ pub(super) fn explain(connection: &Connection, program: &str, said: &str, status
     let said = said.lines().filter(|line| !is_warning(line)).collect::<Vec<_>>().join("; ");
     let error = match number(&said) {
         Some(number) => {
+            let number = if is_full(&said) { DISK_FULL } else { number };
             let error = Error::new(kind(number), format!("MySQL, {place}: {}", without_line(&said)));
             match hint(number) {
                 Some(hint) => error.hint(hint),
@@ -45,11 +46,21 @@ pub(super) fn explain(connection: &Connection, program: &str, said: &str, status
 pub(super) fn number(said: &str) -> Option<u32> {
     let mark = ["ERROR ", "Got error: ", "Error "].into_iter().find_map(|mark| Some(said.rfind(mark)? + mark.len()));
     let behind = mark.map(|at| &said[at..]);
-    let digits = |text: &str| text.split(|c: char| !c.is_ascii_digit()).next().unwrap_or("").parse().ok();
-    behind.and_then(digits).or_else(|| {
+    behind.and_then(leading_number).or_else(|| {
         let (_, rest) = said.rsplit_once('(')?;
-        digits(rest).filter(|number| *number >= 1000)
+        leading_number(rest).filter(|number| *number >= 1000)
     })
+}
+
+/// Whether the system has told the server that a disk is full, whatever the server was doing.
+fn is_full(said: &str) -> bool {
+    ["errno: 28", "No space left on device"].iter().any(|words| said.contains(words))
+}
+
+/// Returns the number that a text begins with; many begin with none.
+fn leading_number(text: &str) -> Option<u32> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text[..end].parse().ok()
 }
 
 /// Leaves out where in its input the client was: that is not where in the backup.
@@ -63,6 +74,9 @@ fn without_line(said: &str) -> String {
 fn is_warning(line: &str) -> bool {
     line.contains("[Warning]") || line.starts_with("WARNING:") || line.to_ascii_lowercase().contains("deprecated")
 }
+
+/// `ER_DISK_FULL`
+const DISK_FULL: u32 = 1021;
 
 fn kind(number: u32) -> ErrorKind {
     match number {
@@ -114,6 +128,10 @@ mod tests {
             ("ERROR 1049 (42000): Unknown database 'shop'", ErrorKind::Config),
             ("ERROR 1205 (HY000) at line 7: Lock wait timeout exceeded; try restarting", ErrorKind::Busy),
             ("ERROR 1114 (HY000) at line 3: The table 't' is full", ErrorKind::NoSpace),
+            (
+                "ERROR 1005 (HY000) at line 3: Can't create table `a`.`b` (errno: 28 \"No space left on device\")",
+                ErrorKind::NoSpace,
+            ),
             ("mariadb-dump: Got error: 1045: \"Access denied\" when trying to connect", ErrorKind::Denied),
             (
                 "mysqldump: Couldn't execute 'SHOW EVENTS': Access denied for user to database 'x' (1044)",

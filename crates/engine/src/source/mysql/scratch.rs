@@ -1,15 +1,17 @@
 //! A scratch database: made on a server for one drill, recognised as such by the next, and dropped.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::catalog::schemas;
 use super::journal::Journal;
 use super::said::number;
 use super::session::Session;
 use super::{Mysql, identifier, literal};
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::run::{Cancel, Run};
+use crate::run::Run;
+use crate::unstoppable::{given_up, unstoppable};
 
 /// A database that is ours, with nothing in it but our mark. Dropped, it is removed from the server, and so is what a
 /// restore into it has made beside it.
@@ -51,14 +53,18 @@ impl Scratch {
         let made = there.making(&charset);
         let lock = take_lock(&there.name);
         // What is begun here must be known to its end.
-        session.go_on_as(unstoppable());
+        session.go_on_as(unstoppable(PATIENCE));
         let mut scratch = Self { server: mysql.clone(), session: Some(session), there, swept, is_there: true };
         if let Some(session) = &mut scratch.session {
-            session.ask::<u8>(&lock)?;
+            if session.ask::<u8>(&lock)? == 0 {
+                let message =
+                    format!("cannot make a scratch database: another session holds the lock `{}`", scratch.there.name);
+                return Err(Error::new(ErrorKind::Busy, message).at(Stage::Target));
+            }
             // The client has both statements before the first one runs: also without us it comes to the mark.
-            session
-                .tell(&made)
-                .map_err(|error| run.cancel.check().err().unwrap_or_else(|| scratch.there.unmade(given_up(error))))?;
+            session.tell(&made).map_err(|error| {
+                run.cancel.check().err().unwrap_or_else(|| scratch.there.unmade(given_up(error, PATIENCE)))
+            })?;
         }
         run.cancel.check()?;
         Ok(scratch)
@@ -83,17 +89,17 @@ impl Scratch {
             return Ok(());
         }
         if let Some(mut session) = self.session.take() {
-            session.go_on_as(unstoppable());
+            session.go_on_as(unstoppable(PATIENCE));
             if drop_all(&self.server, &mut session, self.name()).is_ok() {
                 return Ok(());
             }
         }
         // Ctrl-C ends every program of a terminal, that session's too.
-        self.remove_anew().map_err(given_up)
+        self.remove_anew().map_err(|error| given_up(error, PATIENCE))
     }
 
     fn remove_anew(&self) -> Result<()> {
-        let mut session = start(&self.server, &unstoppable())?;
+        let mut session = start(&self.server, &unstoppable(PATIENCE))?;
         // It may not have come to the mark; one of that name with anything else in it is not ours.
         let is_ours = self.there.is_marked(&mut session, self.name())? || is_empty(&mut session, self.name())?;
         if is_ours { drop_all(&self.server, &mut session, self.name()) } else { Ok(()) }
@@ -240,17 +246,10 @@ fn send_away(mysql: &Mysql, session: &mut Session, schemas: &[String]) -> Result
     ))?;
     for id in there {
         // It may have ended meanwhile, which ends the session that says so.
-        let _gone = Session::start(mysql, Stage::Target, &unstoppable())
+        let _gone = Session::start(mysql, Stage::Target, &unstoppable(PATIENCE))
             .and_then(|mut session| session.tell(&format!("KILL {id}")));
     }
     Ok(())
-}
-
-fn schemas(session: &mut Session, pattern: &str) -> Result<Vec<String>> {
-    session.ask_each(&format!(
-        "SELECT JSON_QUOTE(SCHEMA_NAME) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE {} ORDER BY SCHEMA_NAME",
-        literal(pattern)
-    ))
 }
 
 fn is_empty(session: &mut Session, name: &str) -> Result<bool> {
@@ -273,20 +272,6 @@ pub(super) fn is_mark(table: &str) -> bool {
     table == MARK
 }
 
-/// Returns a run that nobody stops, and that does not wait for a dead server for ever.
-fn unstoppable() -> Run {
-    let deadline = Instant::now() + PATIENCE;
-    Run { cancel: Cancel::watching(move || (Instant::now() > deadline).then_some(SIGTERM)), ..Run::default() }
-}
-
-/// Says what really stopped a run that nobody stops.
-fn given_up(error: Error) -> Error {
-    if error.kind() != ErrorKind::Interrupted {
-        return error;
-    }
-    Error::new(ErrorKind::Busy, format!("the server did not answer for {} s", PATIENCE.as_secs())).at(Stage::Target)
-}
-
 const SERVER: &str = "\
 SELECT JSON_OBJECT(
   'user', CURRENT_USER(),
@@ -305,7 +290,6 @@ const MARK: &str = "dbbackup_scratch_mark";
 const READ_ONLY: [Option<u32>; 3] = [Some(1290), Some(1836), Some(1874)];
 /// How long a server may take to drop databases of thousands of tables: a guess.
 const PATIENCE: Duration = Duration::from_secs(300);
-const SIGTERM: usize = 15;
 
 #[cfg(test)]
 mod tests {

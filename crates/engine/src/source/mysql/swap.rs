@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::catalog::{names, tables};
 use super::create_table::rules_of;
-use super::journal::{Entry, Journal, Key, is_own, tables};
-use super::loaded::{Loaded, names};
+use super::journal::{Entry, Journal, is_own};
+use super::key::Key;
+use super::loaded::Loaded;
 use super::make::{make_all, unmade};
 use super::object::{Object, ObjectKind, Sql};
 use super::session::Session;
@@ -85,7 +87,7 @@ impl<'a> Swap<'a> {
 
     /// Connects again, and listens no more to what asks the run to stop.
     fn go_on(&mut self) -> Result<()> {
-        self.run = Run { tmp_dir: self.run.tmp_dir.clone(), ..Run::default() };
+        self.run = self.run.unstopped();
         self.session = self.mysql.connect_again(&self.run)?;
         Ok(())
     }
@@ -263,36 +265,15 @@ impl<'a> Swap<'a> {
 
     /// Returns the foreign keys into these tables, of all others.
     fn keys_into(&mut self, going: &[String]) -> Result<Vec<Key>> {
-        let live = literal(&self.journal.live);
-        let columns: Vec<[String; 6]> = self.session.ask_each(&KEYS.replace("{live}", &live))?;
-        let mut keys: Vec<Key> = Vec::new();
-        for [schema, table, name, column, parent, parent_column] in columns {
-            let moves_too = schema == self.journal.live && going.contains(&table);
-            if !going.contains(&parent) || moves_too {
-                continue;
-            }
-            match keys.last_mut().filter(|key| (&key.schema, &key.table, &key.name) == (&schema, &table, &name)) {
-                Some(key) => {
-                    key.columns.push(column);
-                    key.parent_columns.push(parent_column);
-                }
-                None => keys.push(Key {
-                    schema,
-                    table,
-                    name,
-                    columns: vec![column],
-                    parent_schema: self.journal.live.clone(),
-                    parent,
-                    parent_columns: vec![parent_column],
-                    rules: String::new(),
-                }),
-            }
-        }
+        let live = self.journal.live.clone();
+        let mut keys = Key::all(&mut self.session, &format!("REFERENCED_TABLE_SCHEMA = {}", literal(&live)))?;
+        keys.retain(|key| going.contains(&key.parent) && !(key.schema == live && going.contains(&key.table)));
         for key in &mut keys {
             let table = format!("{}.{}", identifier(&key.schema), identifier(&key.table));
             let shown = self.session.show(&format!("SHOW CREATE TABLE {table}"), 1, 0)?;
-            key.rules =
-                shown.last().map_or_else(String::new, |create| rules_of(&String::from_utf8_lossy(create), &key.name));
+            let create = shown.last().map(|create| String::from_utf8_lossy(create)).unwrap_or_default();
+            // Without them it would be made as another one.
+            key.rules = rules_of(&create, &key.name).ok_or_else(not_understood)?;
         }
         Ok(keys)
     }
@@ -362,9 +343,3 @@ fn unfinished(error: &Error, lost: Error) -> Error {
         .hint("run a restore of this database again when the server is back: it finishes this one first")
         .because(lost)
 }
-
-const KEYS: &str = "\
-SELECT JSON_ARRAY(TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME,
-    REFERENCED_COLUMN_NAME)
-FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_SCHEMA = {live}
-ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";

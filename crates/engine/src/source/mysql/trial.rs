@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::journal::Key;
+use super::key::Key;
 use super::said::number;
 use super::scratch::{Charset, Scratch, is_mark};
 use super::script::charset_of;
@@ -80,18 +80,7 @@ impl Trial {
 
     /// Counts rows that refer to others that are not there: the restore makes the keys without checking them.
     fn foreign_keys(&self, session: &mut Session, run: &Run) -> Result<ForeignKeys> {
-        let columns: Vec<[String; 6]> = session.ask_each(&self.of_schema(KEYS))?;
-        let mut keys: Vec<Key> = Vec::new();
-        for [table, name, column, parent_schema, parent, parent_column] in columns {
-            if let Some(key) = keys.last_mut().filter(|key| (&key.table, &key.name) == (&table, &name)) {
-                key.columns.push(column);
-                key.parent_columns.push(parent_column);
-                continue;
-            }
-            let (schema, rules) = (self.name().to_owned(), String::new());
-            let (columns, parent_columns) = (vec![column], vec![parent_column]);
-            keys.push(Key { schema, table, name, columns, parent_schema, parent, parent_columns, rules });
-        }
+        let keys = Key::all(session, &format!("TABLE_SCHEMA = {}", literal(self.name())))?;
         let mut found = ForeignKeys::default();
         for key in keys {
             // Its rows are in another database, or in none of this backup.
@@ -207,12 +196,6 @@ fn charset_in(head: &[u8]) -> Option<Charset> {
 const TABLES: &str = "\
 SELECT JSON_ARRAY(TABLE_NAME, ENGINE) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema}
 AND TABLE_TYPE NOT LIKE '%VIEW' AND TABLE_TYPE <> 'SEQUENCE' ORDER BY TABLE_NAME";
-
-const KEYS: &str = "\
-SELECT JSON_ARRAY(TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME,
-    REFERENCED_COLUMN_NAME)
-FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = {schema} AND REFERENCED_TABLE_NAME IS NOT NULL
-ORDER BY TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";
 
 /// Engines of tables that show others' rows: no dump has any of them.
 const WITHOUT_ROWS: [&str; 3] = ["MRG_MyISAM", "MRG_MYISAM", "FEDERATED"];
