@@ -9,7 +9,7 @@ use dbbackup::{Compression, ErrorKind, Local, Phase, Report, Result, Run};
 use dbbackup_testkit::killed::{Moment, eventually, signalled};
 use dbbackup_testkit::postgres::{Database, Server, Version, literal, quoted};
 
-use crate::world::{World, postgres, postgres_as, servers, shop, tools};
+use crate::world::{World, postgres, postgres_as, servers, shop, text_of, tools};
 
 const MARK: &str = "made by a drill of dbbackup, to be dropped again";
 
@@ -81,7 +81,7 @@ fn a_backup_without_a_manifest_or_a_server_is_restored_or_read() {
     let Some(server) = servers().next() else { return };
     let database = shop_of_a_maker(&server, 50);
     let world = World::default();
-    let text = world.text(&database);
+    let text = text_of(&database);
     world.store.insert("a", text.into_bytes());
     let report = drilled(&world, &postgres(&database)).unwrap();
     let found = report.drill.unwrap();

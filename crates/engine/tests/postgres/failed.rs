@@ -5,7 +5,7 @@ use dbbackup::{Compression, ErrorKind};
 use dbbackup_testkit::Damage;
 use dbbackup_testkit::postgres::{Database, Server, Version, quoted};
 
-use crate::world::{World, move_on, postgres, postgres_as, servers, shop};
+use crate::world::{World, move_on, postgres, postgres_as, servers, shop, text_of};
 
 /// Edits a text, and fails if there is nothing to edit.
 fn edited(text: &str, from: &str, to: &str) -> String {
@@ -150,7 +150,7 @@ fn an_archive_without_manifest_is_proven_by_its_table_of_contents() {
 fn a_text_without_its_last_comment_is_taken_only_where_the_user_says_so() {
     let Some(server) = servers().next() else { return };
     let database = shop(&server, true, 100);
-    let text = World::default().text(&database);
+    let text = text_of(&database);
     let before = database.dump_text();
     let whole = edited(&text, "-- PostgreSQL database dump complete", "--");
     let cut_between = &text[..text.find("CREATE INDEX").unwrap()];
@@ -218,7 +218,7 @@ fn failing(database: &Database, text: &str) -> dbbackup::Error {
 fn a_statement_that_fails_changes_nothing() {
     for server in servers() {
         let database = shop(&server, true, 500);
-        let text = World::default().text(&database);
+        let text = text_of(&database);
         move_on(&database);
 
         let error = failing(&database, &edited(&text, "CREATE VIEW public.sad", "CREATE VIEW nowhere.sad"));

@@ -12,7 +12,7 @@ use dbbackup_testkit::killed::{Moment, eventually, processes, send, signalled};
 use dbbackup_testkit::postgres::{Database, Server, Version};
 use tempfile::TempDir;
 
-use crate::world::{World, move_on, postgres, servers, shop, tools};
+use crate::world::{World, move_on, postgres, servers, shop, text_of, tools};
 
 /// Programs under names of this test's own, by which their processes are found.
 struct Clients(TempDir);
@@ -197,7 +197,7 @@ struct Committing {
 impl Committing {
     fn in_database_of(server: &Server) -> Self {
         let database = Arc::new(shop(server, true, 100));
-        let text = World::default().text(&database);
+        let text = text_of(&database);
         let last = "--\n-- PostgreSQL database dump complete";
         let text = text.replacen(last, &format!("{WAITING}\n\n{last}"), 1);
         move_on(&database);

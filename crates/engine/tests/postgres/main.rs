@@ -1,5 +1,8 @@
 //! PostgreSQL as it is in the field: real servers, old and new, which are busy, killed, short of roles and of rights.
 
+#[path = "../servers/world.rs"]
+mod servers;
+
 mod blocked;
 mod clients;
 mod drill;
