@@ -68,6 +68,9 @@ pub(crate) fn run(verb: &RestoreArgs, arguments: &Arguments, output: &Output, ca
     output.skipped("not restored", &report.left_out);
     let mut object = report_object(&report);
     object["into"] = json!(target.shown());
+    if let Some(saved) = saved {
+        object["safety_backup"] = json!(saved);
+    }
     output.object(&object);
     Ok(if report.left_out.count > 0 { exit_code::SKIPPED } else { exit_code::DONE })
 }
