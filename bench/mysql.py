@@ -1,110 +1,80 @@
 """MariaDB: our backups and restores, django-dbbackup's, and MariaDB's own programs in a shell pipe."""
 
 import subprocess
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.data import DATA, Outputs, shop_rows
-from bench.measure import FailedError
 from bench.peers import Peers
+from bench.server_data import TABLES, ServerData
 from bench.servers import ServerCases
 from tests.keeper import PASSWORD
 from tests.mysql import SUPERUSER, Server, running
 
 MYSQL_GROUPS = ("mysql-zstd", "mysql-gzip", "mysql-restore")
-TABLES = {
-    "shop_customer": "",
-    "shop_order": "",
-    "shop_event": "",
-    "shop_document": "(id, customer_id, title, @body) SET body = UNHEX(SUBSTR(@body, 3))",
-}
-"""What loads each table: documents are in hexadecimal."""
+COLUMNS = {"shop_document": "(id, customer_id, title, @body) SET body = UNHEX(SUBSTR(@body, 3))"}
+"""Of tables whose rows are not loaded as they are: documents are in hexadecimal."""
 MEMORY = ("--innodb-buffer-pool-size=1G", "--innodb-log-file-size=512M", "--max-allowed-packet=64M")
 SYNCS = ("--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=OFF", "--local-infile=ON")
 """As PostgreSQL's server here: without `fsync`."""
+DIRTY = "SHOW STATUS LIKE 'Innodb_buffer_pool_pages_dirty'"
 
 
-class MysqlData:
-    """A server with the shop twice: to be backed up, and to be restored into."""
+class MysqlData(ServerData):
+    """The shop on MariaDB."""
 
-    def __init__(self, scale: float) -> None:
-        self.scale = scale
-        self.folder = DATA / f"mysql-{scale:g}"
-        self.out = Outputs(self.folder / "out")
-        self._stack = ExitStack()
-        self.server: Server = self._stack.enter_context(running(*MEMORY, *SYNCS))
-        self.options = self.folder / "client.cnf"
-        self.options.parent.mkdir(parents=True, exist_ok=True)
-        self.options.touch(mode=0o600)
-        password = PASSWORD.replace("\\", "\\\\").replace('"', '\\"')
-        lines = [f"host={self.server.host}", f"port={self.server.port}", f"user={SUPERUSER}"]
-        self.options.write_text("\n".join(["[client]", *lines, f'password="{password}"', ""]))
-        self.env = {
-            "BENCH_MYSQL_HOST": self.server.host,
-            "BENCH_MYSQL_PORT": str(self.server.port),
-            "BENCH_MYSQL_PASSWORD": PASSWORD,
-        }
-        self._load()
-        size = "SELECT SUM(data_length + index_length) FROM information_schema.tables WHERE table_schema = 'shop'"
-        self.bytes = int(self.server.query("", size))
-        self._rows = self._counted("shop")
+    name = "mysql"
+    flavour = "mysql"
+    server: Server
 
     def __str__(self) -> str:
         return f"MariaDB, shop, scale {self.scale:g}, {self.bytes / 1e6:.0f} MB"
 
     @property
-    def marker(self) -> Path:
-        """A file of the dataset."""
-        return shop_rows(self.scale) / "schema.mysql.sql"
+    def options(self) -> Path:
+        """The option file of its client programs."""
+        return self.folder / "client.cnf"
 
-    def close(self) -> None:
-        """End the server."""
-        self._stack.close()
+    def start(self, stack: ExitStack) -> dict[str, str]:
+        """Start it, with its password in an option file."""
+        self.server = stack.enter_context(running(*MEMORY, *SYNCS))
+        self.options.touch(mode=0o600)
+        password = PASSWORD.replace("\\", "\\\\").replace('"', '\\"')
+        lines = [f"host={self.server.host}", f"port={self.server.port}", f"user={SUPERUSER}"]
+        self.options.write_text("\n".join(["[client]", *lines, f'password="{password}"', ""]))
+        return {
+            "BENCH_MYSQL_HOST": self.server.host,
+            "BENCH_MYSQL_PORT": str(self.server.port),
+            "BENCH_MYSQL_PASSWORD": PASSWORD,
+        }
 
-    def settle(self) -> None:
-        """Let the server write what earlier rounds left to write, and empty the folder of outputs."""
-        self.out.empty()
-        self.server.query("", "FLUSH TABLES; SET GLOBAL innodb_max_dirty_pages_pct = 0")
-        while (
-            int(self.server.query("", "SHOW STATUS LIKE 'Innodb_buffer_pool_pages_dirty'").split()[1]) > 1_000
-        ):
-            pass
-        self.server.query("", "SET GLOBAL innodb_max_dirty_pages_pct = 90")
-
-    def take_target(self) -> int:
-        """Check the restored rows.
-
-        Raises:
-            FailedError: There are not as many as in the dataset.
-
-        """
-        rows = self._counted("target")
-        if rows != self._rows:
-            problem = f"restored {rows} rows instead of {self._rows}"
-            raise FailedError(problem)
-        return 0
-
-    def _load(self) -> None:
-        rows = shop_rows(self.scale)
-        schema, indexes = ((rows / f"{name}.mysql.sql").read_text() for name in ("schema", "indexes"))
+    def load(self, rows: Path) -> None:
+        """Load the rows twice."""
         loads = "".join(
             f"LOAD DATA LOCAL INFILE '{rows}/{table}.csv' INTO TABLE {table} CHARACTER SET utf8mb4 FIELDS TERMINATED "
-            f"BY ',' OPTIONALLY ENCLOSED BY '\"' ESCAPED BY '' LINES TERMINATED BY '\\n' {columns};\n"
-            for table, columns in TABLES.items()
+            f"BY ',' OPTIONALLY ENCLOSED BY '\"' ESCAPED BY '' LINES TERMINATED BY '\\n' {COLUMNS.get(table, '')};\n"
+            for table in TABLES
         )
+        client = [str(self.server.bin / "mariadb"), f"--defaults-file={self.options}", "--local-infile=1"]
         for database in ("shop", "target"):
             self.server.query("", f"CREATE DATABASE {database} CHARACTER SET utf8mb4")
-            argv = [
-                str(self.server.bin / "mariadb"),
-                f"--defaults-file={self.options}",
-                "--local-infile=1",
-                database,
-            ]
-            subprocess.run(argv, input=f"{schema}{loads}{indexes}".encode(), check=True)
+            subprocess.run([*client, database], input=self.script(rows, loads), check=True)
 
-    def _counted(self, database: str) -> tuple[int, ...]:
-        counts = ", ".join(f"(SELECT count(*) FROM {table})" for table in TABLES)
-        return tuple(int(rows) for rows in self.server.query(database, f"SELECT {counts}").split("\t"))
+    def size(self) -> int:
+        """Return how many bytes ``shop`` takes."""
+        sizes = "SELECT SUM(data_length + index_length) FROM information_schema.tables"
+        return int(self.server.query("", f"{sizes} WHERE table_schema = 'shop'"))
+
+    def columns(self, database: str, query: str) -> list[str]:
+        """Return the one row that a query has."""
+        return self.server.query(database, query).split("\t")
+
+    def flush(self) -> None:
+        """Wait until few pages are left to write."""
+        self.server.query("", "FLUSH TABLES; SET GLOBAL innodb_max_dirty_pages_pct = 0")
+        while int(self.columns("", DIRTY)[1]) > 1_000:
+            time.sleep(0.1)
+        self.server.query("", "SET GLOBAL innodb_max_dirty_pages_pct = 90")
 
 
 class MysqlCases(ServerCases[MysqlData]):

@@ -3,35 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from bench.cases import OUR_DJANGO, PYTHON, THEIR_DJANGO
-from bench.data import Outputs
 from bench.measure import Case
 from bench.peers import Peers
+from bench.server_data import ServerData
 from bench.stored import stored_backup
-
-
-class ServerData(Protocol):
-    """A server with the shop twice: ``shop`` to be backed up, and ``target`` to be restored into."""
-
-    folder: Path
-    out: Outputs
-    env: dict[str, str]
-
-    @property
-    def marker(self) -> Path:
-        """A file of the dataset."""
-
-    def close(self) -> None:
-        """End the server."""
-
-    def settle(self) -> None:
-        """Let the server write what earlier rounds left to write, and empty the folder of outputs."""
-
-    def take_target(self) -> int:
-        """Check the restored rows."""
-
 
 Data = TypeVar("Data", bound=ServerData)
 

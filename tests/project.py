@@ -171,6 +171,13 @@ class Project:
         content: dict[str, Any] = json.loads((self.store / f"{name}.metadata").read_text())
         return content
 
+    def edit_manifest(self, edit: Mapping[str, Any]) -> None:
+        """Change what the manifest of the only backup says, in the part that is ours."""
+        (name,) = self.backups()
+        manifest = self.manifest(name)
+        manifest["dbbackup"] |= edit
+        (self.store / f"{name}.metadata").write_text(json.dumps(manifest))
+
     def _argv(self, arguments: tuple[str, ...]) -> list[str]:
         if self.python:
             return [self.python, "manage.py", *arguments]

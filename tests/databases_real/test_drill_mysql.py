@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -54,13 +53,6 @@ def project_on(database: Database, tmp_path: Path, extra: str = "") -> Project:
     return project
 
 
-def edit_manifest(project: Project, edit: dict[str, Any]) -> None:
-    path = project.store / f"{project.backups()[0]}.metadata"
-    manifest = json.loads(path.read_text())
-    manifest["dbbackup"] |= edit
-    path.write_text(json.dumps(manifest))
-
-
 def test_a_whole_backup_is_restored_counted_and_dropped(
     mariadb: Server, new_shop: NewShop, tmp_path: Path
 ) -> None:
@@ -101,7 +93,7 @@ def test_another_content_than_the_manifests_is_damage(
     project.ok("dbbackup")
     out = project.ok("verifybackups", "--restore")
     assert "1 row refers to others that are not there: `loose` to `customer` (1)" in out
-    edit_manifest(project, {"content": {"tables": {"customer": 1001}, "exact": True}})
+    project.edit_manifest({"content": {"tables": {"customer": 1001}, "exact": True}})
     said = project.fails(6, "verifybackups", "--restore")
     assert "restored, `customer` has 1000 rows, its manifest says 1001" in said
     assert mariadb.query("", LOOK) == ""

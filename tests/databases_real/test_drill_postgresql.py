@@ -5,7 +5,6 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -28,13 +27,6 @@ def shop(new_database: NewDatabase, server: Server, sql: str = FILL) -> Database
     database = new_database(server, owner="ada")
     database.psql(f"ALTER ROLE ada CREATEDB; SET ROLE ada; {sql}")
     return database
-
-
-def edit_manifest(project: Project, edit: dict[str, Any]) -> None:
-    path = project.store / f"{project.backups()[0]}.metadata"
-    manifest = json.loads(path.read_text())
-    manifest["dbbackup"] |= edit
-    path.write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize("connector", ["PgDumpBinaryConnector", "PgDumpConnector"])
@@ -80,7 +72,7 @@ def test_another_content_than_the_manifests_is_damage(
     project.ok("dbbackup")
     out = project.ok("verifybackups", "--restore")
     assert "1 row refers to others that are not there: `public.loose` to `public.customer` (1)" in out
-    edit_manifest(project, {"content": {"tables": {"public.customer": 1001}, "exact": True}})
+    project.edit_manifest({"content": {"tables": {"public.customer": 1001}, "exact": True}})
     said = project.fails(6, "verifybackups", "--restore")
     assert "restored, `public.customer` has 1000 rows, its manifest says 1001" in said
     assert postgres_15.psql("postgres", LOOK) == ""

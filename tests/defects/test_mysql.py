@@ -1,7 +1,6 @@
 """What a backup of MySQL has, what it shows meanwhile, and what a restore waits for."""
 
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from tests.databases_real.conftest import NewMysql
 from tests.defects.conftest import MakePeer
+from tests.defects.waiting import impatient, restored_in_a_process
 from tests.defects.world import Peer, said
 from tests.mysql import USE_PYMYSQL, Database
 
@@ -58,7 +58,7 @@ def test_a_dump_is_whole(project: Peer, shop: Database, what: str, made: str) ->
 
 @pytest.mark.defect(13, "A backup of MySQL is one snapshot, and waits for no open transaction")
 def test_a_backup_is_one_snapshot(project: Peer, shop: Database) -> None:
-    with transaction(shop, "UPDATE item SET name = 'now'"), impatient(shop) as waited:
+    with transaction(shop, "UPDATE item SET name = 'now'"), impatient(lambda: end_waiting(shop)) as waited:
         run = project.manage("dbbackup")
     assert not waited, "it waits for ever, for an open transaction, and meanwhile nobody else may write"
     assert run.code == 0, said(run)
@@ -113,47 +113,12 @@ def command_lines() -> set[bytes]:
     return found
 
 
-RESTORED_IN_A_PROCESS = """
-from django.core.management import call_command
-from django.db import connections
-
-connection = connections["second"]
-connection.set_autocommit(False)
-
-def read():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT name FROM item")
-        return cursor.fetchone()[0]
-
-assert read() == "now"
-try:
-    call_command("dbrestore", interactive=False, verbosity=0, database="second", input_filename={name!r})
-finally:
-    print(read())
-"""
-
-
-@contextmanager
-def impatient(database: Database) -> Iterator[list[str]]:
-    """End sessions that wait for another's table, as they would without an end; note their ids."""
+def end_waiting(database: Database) -> list[str]:
+    """End sessions that wait for another's table; return their ids."""
     waits = "state = 'Waiting for table metadata lock' AND time > 0"
-    waiting = f"SELECT id FROM information_schema.processlist WHERE {waits}"
-    found: list[str] = []
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(0.2):
-            ids = database.query(waiting).split()
-            found.extend(ids)
-            database.query("".join(f"KILL {id_};" for id_ in ids))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield found
-    finally:
-        ended.set()
-        watcher.join()
+    ids = database.query(f"SELECT id FROM information_schema.processlist WHERE {waits}").split()
+    database.query("".join(f"KILL {id_};" for id_ in ids))
+    return ids
 
 
 @pytest.mark.defect(18, "A restore into a second database of MySQL does not wait for its own process")
@@ -161,10 +126,7 @@ def test_connections_of_other_aliases_are_not_in_the_way(project: Peer, shop: Da
     project.configure("DATABASES['second'] = DATABASES['default']")
     name = project.backed_up("-d", "second")
     shop.query("UPDATE item SET name = 'now'")
-    with impatient(shop) as waited:
-        (project.root / "script.py").write_text(RESTORED_IN_A_PROCESS.format(name=name))
-        run = project.manage(
-            "shell", "--verbosity", "0", "--command", "import runpy; runpy.run_path('script.py')"
-        )
+    with impatient(lambda: end_waiting(shop)) as waited:
+        run = restored_in_a_process(project, name, "item")
     assert not waited, "it waits for ever, for a connection of `second` that the process has open"
     assert run.out.strip() == "stored", f"{said(run)}; its connection reads `{run.out.strip()}`"

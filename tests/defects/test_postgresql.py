@@ -1,13 +1,12 @@
 """What a restore into PostgreSQL brings back: the backup that was asked for, all of it or nothing."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
 from tests.databases_real.conftest import NewDatabase
 from tests.defects.conftest import MakePeer
+from tests.defects.waiting import impatient, restored_in_a_process
 from tests.defects.world import Peer, said
 from tests.postgres import Database, Server
 
@@ -89,49 +88,15 @@ def test_a_schema_that_is_asked_for_is_filtered_by(project: Peer, shop: Database
         assert held(shop, "one") == f"{ROWS} row(s) `stored`", f"{said(run)}; `one` has {held(shop, 'one')}"
 
 
-RESTORED_IN_A_PROCESS = """
-from django.core.management import call_command
-from django.db import connections
-
-connection = connections["second"]
-connection.set_autocommit(False)
-
-def read():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT name FROM one.item")
-        return cursor.fetchone()[0]
-
-assert read() == "now"
-try:
-    call_command("dbrestore", interactive=False, verbosity=0, database="second", input_filename={name!r})
-finally:
-    print(read())
-"""
-
-
-@contextmanager
-def impatient(database: Database) -> Iterator[list[str]]:
-    """End sessions in the database that wait for another there, as they would without an end; note their pids."""
+def end_waiting(database: Database) -> list[str]:
+    """End sessions in the database that wait for another there; return their pids."""
     # The order in which conditions are looked at is not said, but in CASE.
     waiting = (
         "SELECT pid FROM pg_stat_activity WHERE CASE WHEN datname = current_database()"
         " AND cardinality(pg_blocking_pids(pid)) > 0 AND state_change < clock_timestamp() - interval '1 s'"
         " THEN pg_terminate_backend(pid) END"
     )
-    found: list[str] = []
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(0.2):
-            found.extend(database.psql(waiting).split())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield found
-    finally:
-        ended.set()
-        watcher.join()
+    return database.psql(waiting).split()
 
 
 @pytest.mark.defect(18, "A restore into a second database of PostgreSQL does not wait for its own process")
@@ -140,10 +105,7 @@ def test_connections_of_other_aliases_are_not_in_the_way(project: Peer, shop: Da
     project.configure("DBBACKUP_CONNECTORS['second'] = DBBACKUP_CONNECTORS['default']")
     name = project.backed_up("-d", "second")
     shop.psql("UPDATE one.item SET name = 'now'; UPDATE two.item SET name = 'now'")
-    with impatient(shop) as waited:
-        (project.root / "script.py").write_text(RESTORED_IN_A_PROCESS.format(name=name))
-        run = project.manage(
-            "shell", "--verbosity", "0", "--command", "import runpy; runpy.run_path('script.py')"
-        )
+    with impatient(lambda: end_waiting(shop)) as waited:
+        run = restored_in_a_process(project, name, "one.item")
     assert not waited, "it waits for ever, for a connection of `second` that the process has open"
     assert run.out.strip() == "stored", f"{said(run)}; its connection reads `{run.out.strip()}`"
