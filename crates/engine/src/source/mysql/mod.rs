@@ -16,6 +16,7 @@ mod loaded;
 mod make;
 mod object;
 mod once;
+mod own;
 mod rows;
 mod said;
 mod scratch;

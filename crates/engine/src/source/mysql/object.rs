@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::identifier;
-use super::script::refused;
+use super::own::refused;
 use super::session::QUIET;
 use super::statement::{Quoting, Token, Tokens};
 use crate::error::Result;

@@ -7,6 +7,7 @@ use super::context::Context;
 use super::create_table::{CreateTable, create_table};
 use super::lexer::{Kind, Lexer};
 use super::object::{Object, Sql, object_of};
+use super::own::{concerns_server, refused, require_own};
 use super::statement::{Head, Quoting, Token, Tokens, head_of};
 use crate::error::{Error, ErrorKind, Result, Stage};
 
@@ -212,10 +213,7 @@ impl<'a> Editor<'a> {
     }
 
     fn set(&mut self, statement: &[u8], tokens: &[Token<'_>]) -> Result<()> {
-        let text = String::from_utf8_lossy(statement).to_uppercase();
-        let concerns_server = tokens.get(1).is_some_and(|token| token.is("GLOBAL") || token.is("PERSIST"))
-            || ["@@GLOBAL", "SQL_LOG_BIN", "GTID", "@@PERSIST"].iter().any(|word| text.contains(word));
-        if concerns_server {
+        if concerns_server(statement, tokens)? {
             return Ok(());
         }
         self.context.take(statement);
@@ -243,21 +241,6 @@ impl<'a> Editor<'a> {
     }
 }
 
-/// Fails if one of a statement's first names is one in another database: the text would write there.
-fn require_own(tokens: &[Token<'_>]) -> Result<()> {
-    let names = &tokens[1.min(tokens.len())..tokens.len().min(7)];
-    let qualified = names.windows(3).find(|three| {
-        three[1] == Token::Symbol(b'.') && matches!(three[0], Token::Name(_)) && three[2].name().is_some()
-    });
-    match qualified {
-        Some(three) => {
-            let name = three[0].name().unwrap_or_default();
-            Err(refused(&format!("a statement for a database that it names, `{name}`")))
-        }
-        None => Ok(()),
-    }
-}
-
 fn last_name<'a>(tokens: &[Token<'a>]) -> Token<'a> {
     let name = tokens.iter().skip(2).rfind(|token| matches!(token, Token::Name(_)));
     name.or(tokens.last()).copied().unwrap_or(Token::Symbol(b' '))
@@ -268,13 +251,6 @@ pub(super) fn charset_of(tokens: &[Token<'_>]) -> Option<String> {
     let at = tokens.iter().position(|token| token.is("CHARACTER"))?;
     let words: Vec<String> = tokens[at..].iter().filter_map(|token| token.name()).collect();
     Some(words.join(" "))
-}
-
-/// Says of a text what keeps it from being restored.
-pub(super) fn refused(what: &str) -> Error {
-    Error::new(ErrorKind::Refused, format!("cannot restore the backup: its text has {what}"))
-        .at(Stage::Archive)
-        .hint("only a dump of one database, as `mariadb-dump` and `mysqldump` write it, can be restored whole")
 }
 
 /// What a statement of a dump may make, drop or change.
@@ -373,6 +349,12 @@ mod tests {
             "CREATE TABLE `other`.`t` (a int);",
             "CREATE PROCEDURE `other`.`p`() SELECT 1;",
             "SHUTDOWN;",
+            "INSERT INTO other.t VALUES (1);",
+            "UPDATE other . t SET a = 1;",
+            "DROP TABLE IF EXISTS a, b, c, d, e, f, `other`.g;",
+            "ALTER TABLE a RENAME TO other.b;",
+            "SET PASSWORD = 'x';",
+            "SET DEFAULT ROLE admin;",
             "ALTER EVENT e ENABLE;",
         ] {
             assert_eq!(loaded(text).map(drop).unwrap_err().kind(), ErrorKind::Refused, "{text}");
@@ -380,6 +362,19 @@ mod tests {
         for text in ["INSERT INTO t VALUES (1", "CREATE TABLE `t", "/* a"] {
             assert_eq!(loaded(text).map(drop).unwrap_err().kind(), ErrorKind::Corrupt, "{text}");
         }
+    }
+
+    #[test]
+    fn what_looks_like_another_database_and_is_none_is_run() {
+        for text in [
+            "INSERT INTO t VALUES (1.5,2.5);",
+            "ALTER TABLE t ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES other.p (b);",
+            "SELECT @@session.sql_mode;",
+        ] {
+            assert!(loaded(text).unwrap().0.sql.starts_with(&text[..6]), "{text}");
+        }
+        let (kept, _) = loaded("SET a = 1, GLOBAL b = 2;").unwrap();
+        assert_eq!(kept.sql, "");
     }
 
     #[test]
