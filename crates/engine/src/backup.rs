@@ -196,6 +196,8 @@ impl Backup<'_> {
             excluded: Vec::new(),
             content: None,
             media: None,
+            verification: None,
+            pinned: None,
             generator: format!("dbbackup {}", crate::VERSION),
             unknown: Map::new(),
         }
