@@ -11,6 +11,7 @@ mod failed;
 mod full;
 mod in_place;
 mod killed;
+mod lanes;
 mod neighbours;
 mod packets;
 mod round_trip;

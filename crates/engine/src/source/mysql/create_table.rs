@@ -8,6 +8,8 @@ pub(super) struct CreateTable {
     pub(super) name: String,
     /// `IF NOT EXISTS`: one that is there stays.
     pub(super) keeps_existing: bool,
+    /// Whether rows may come in any order: a table without a primary key keeps them in theirs.
+    pub(super) in_any_order: bool,
     /// The statement without the parts below.
     pub(super) sql: Vec<u8>,
     /// Indexes to add once the rows are there: clauses of `ALTER TABLE`, each list for one statement.
@@ -59,6 +61,7 @@ pub(super) fn create_table(text: &[u8]) -> Option<CreateTable> {
         return Some(created);
     }
     let has_primary = parts.iter().any(|part| part.starts_with(&tokens, &["PRIMARY", "KEY"]));
+    created.in_any_order = has_primary;
     let counted = parts.iter().find(|part| part.has(&tokens, "AUTO_INCREMENT")).and_then(|part| part.name(&tokens));
     let (mut kept, mut together) = (Vec::new(), Vec::new());
     for part in &parts {

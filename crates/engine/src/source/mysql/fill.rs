@@ -6,6 +6,7 @@ use super::catalog::tables;
 use super::create_table::{CreateTable, ForeignKey};
 use super::journal::Entry;
 use super::key::Key;
+use super::lanes::{Lanes, connect};
 use super::loaded::Loaded;
 use super::object::{Object, ObjectKind};
 use super::own::refused;
@@ -13,12 +14,12 @@ use super::script::{Loader, ScriptFacts};
 use super::session::Session;
 use super::statement::{Token, Tokens};
 use super::{Mysql, identifier};
-use crate::error::{Result, Stage};
+use crate::error::Result;
 use crate::run::Run;
 
 /// A schema that is filled: beside the database, or the database itself.
 pub(super) struct Filling {
-    session: Session,
+    lanes: Lanes,
     /// Builds the indexes of a table while the rows of the next one come.
     builder: Session,
     /// Tables that the database has.
@@ -42,16 +43,11 @@ impl Filling {
     /// The server's.
     pub(super) fn start(mysql: &Mysql, beside: Option<&str>, run: &Run) -> Result<Self> {
         let live = mysql.connection.database();
-        let start = || {
-            let mut session = Session::start(mysql, Stage::Target, run)?;
-            session
-                .tell(&format!("USE {};\nSET SESSION foreign_key_checks = 0", identifier(beside.unwrap_or(live))))?;
-            Ok(session)
-        };
-        let (mut session, builder) = (start()?, start()?);
-        let there = tables(&mut session, live)?;
+        let schema = beside.unwrap_or(live);
+        let (lanes, mut builder) = (Lanes::start(mysql, schema, run)?, connect(mysql, schema, run)?);
+        let there = tables(&mut builder, live)?;
         Ok(Self {
-            session,
+            lanes,
             builder,
             there: there.into_iter().collect(),
             is_beside: beside.is_some(),
@@ -73,23 +69,23 @@ impl Filling {
     pub(super) fn finish(mut self, live: &str, facts: &ScriptFacts) -> Result<Loaded> {
         self.build()?;
         self.builder.tell("DO 0")?;
-        self.session.send(b"SET SESSION foreign_key_checks = 0;\n")?;
+        self.lanes.set(b"SET SESSION foreign_key_checks = 0;\n")?;
         let mut leaving = Vec::new();
         for (table, key) in std::mem::take(&mut self.keys) {
             if self.is_beside && !self.made.contains(&key.parent) {
                 let far = far(live, table, &key).ok_or_else(|| refused(&format!("a foreign key `{}`", key.clause)))?;
                 leaving.push(Entry::Leaving { key: far });
             } else {
-                self.session.send(format!("ALTER TABLE {} ADD {};\n", identifier(&table), key.clause).as_bytes())?;
+                self.lanes.send(format!("ALTER TABLE {} ADD {};\n", identifier(&table), key.clause).as_bytes())?;
             }
         }
         if !self.is_beside && self.is_exact {
             for table in self.there.iter().filter(|table| !self.made.contains(*table) && !self.kept.contains(*table)) {
-                self.session.send(format!("DROP TABLE IF EXISTS {};\n", identifier(table)).as_bytes())?;
+                self.lanes.send(format!("DROP TABLE IF EXISTS {};\n", identifier(table)).as_bytes())?;
             }
         }
-        self.session.tell("DO 0")?;
-        self.session.end()?;
+        self.lanes.settle()?;
+        self.lanes.end()?;
         self.builder.end()?;
         let counted = if self.is_beside { self.counted } else { Vec::new() };
         let after = counted.into_iter().chain(leaving).collect();
@@ -106,7 +102,7 @@ impl Filling {
     /// Lets the indexes of the last table be built, once its rows are there.
     fn build(&mut self) -> Result<()> {
         if !self.indexes.is_empty() {
-            self.session.tell("DO 0")?;
+            self.lanes.settle()?;
         }
         for statement in std::mem::take(&mut self.indexes) {
             self.builder.send(format!("{statement};\n").as_bytes())?;
@@ -121,13 +117,25 @@ impl Filling {
         }
         let name = identifier(name);
         let view = if for_table { format!("DROP VIEW IF EXISTS {name};\n") } else { String::new() };
-        self.session.send(format!("DROP TABLE IF EXISTS {name};\n{view}").as_bytes())
+        self.lanes.send(format!("DROP TABLE IF EXISTS {name};\n{view}").as_bytes())
     }
 }
 
 impl Loader for Filling {
     fn send(&mut self, sql: &[u8]) -> Result<()> {
-        self.session.send(sql)
+        self.lanes.send(sql)
+    }
+
+    fn set(&mut self, sql: &[u8]) -> Result<()> {
+        self.lanes.set(sql)
+    }
+
+    fn rows(&mut self, head: &[u8]) -> Result<()> {
+        self.lanes.rows(head)
+    }
+
+    fn more(&mut self, part: &[u8]) -> Result<()> {
+        self.lanes.more(part)
     }
 
     fn make(&mut self, table: CreateTable) -> Result<()> {
@@ -137,8 +145,8 @@ impl Loader for Filling {
             return Ok(());
         }
         self.make_room(&table.name, true)?;
-        self.session.send(&table.sql)?;
-        self.session.send(b";\n")?;
+        self.lanes.send(&[&table.sql, &b";\n"[..]].concat())?;
+        self.lanes.begin(table.in_any_order);
         let name = identifier(&table.name);
         self.indexes =
             table.indexes.iter().map(|clauses| format!("ALTER TABLE {name} {}", clauses.join(", "))).collect();
@@ -161,10 +169,10 @@ impl Loader for Filling {
         if self.is_beside && object.kind == ObjectKind::Trigger {
             // In line behind the indexes of its table, which keep others from changing it.
             self.build()?;
-            self.session.tell("DO 0")?;
+            self.lanes.settle()?;
             self.builder.send(&object.tried_anywhere())?;
         } else if self.is_beside {
-            self.session.send(&object.tried())?;
+            self.lanes.send(&object.tried())?;
         } else if object.kind == ObjectKind::View && self.there.contains(&object.name) {
             self.make_room(&object.name, false)?;
         }

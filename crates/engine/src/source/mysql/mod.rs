@@ -10,6 +10,7 @@ mod fill;
 mod grants;
 mod journal;
 mod key;
+mod lanes;
 mod lexer;
 mod load;
 mod loaded;

@@ -13,8 +13,23 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 
 /// Where the statements of a text go.
 pub(super) trait Loader {
-    /// Takes a part of a statement, or some, for the schema that is loaded.
+    /// Takes a statement for the schema that is loaded.
     fn send(&mut self, sql: &[u8]) -> Result<()>;
+
+    /// Takes a statement that sets variables of the session.
+    fn set(&mut self, sql: &[u8]) -> Result<()> {
+        self.send(sql)
+    }
+
+    /// Takes the beginning of a statement with rows; `more` brings the rest.
+    fn rows(&mut self, head: &[u8]) -> Result<()> {
+        self.more(head)
+    }
+
+    /// Takes more of a statement with rows.
+    fn more(&mut self, part: &[u8]) -> Result<()> {
+        self.send(part)
+    }
 
     /// Takes a table that is to be made.
     fn make(&mut self, table: CreateTable) -> Result<()>;
@@ -121,7 +136,7 @@ impl<'a> Editor<'a> {
                 self.comment.drain(..surplus);
                 Ok(())
             }
-            Kind::Part if self.streams => self.loader.send(bytes),
+            Kind::Part if self.streams => self.loader.more(bytes),
             Kind::Part => {
                 self.comment.clear();
                 self.statement.extend_from_slice(bytes);
@@ -129,7 +144,7 @@ impl<'a> Editor<'a> {
                     let tokens: Vec<Token<'_>> = Tokens::of(&self.statement).map(|(token, _)| token).take(8).collect();
                     require_own(&tokens)?;
                     self.streams = true;
-                    return self.loader.send(&std::mem::take(&mut self.statement));
+                    return self.loader.rows(&std::mem::take(&mut self.statement));
                 }
                 if self.statement.len() > STATEMENT_BYTES {
                     return Err(refused("a statement that is so long and has no rows"));
@@ -138,7 +153,7 @@ impl<'a> Editor<'a> {
             }
             Kind::End if self.streams => {
                 self.streams = false;
-                self.loader.send(b";\n")
+                self.loader.more(b";\n")
             }
             Kind::End => {
                 let statement = std::mem::take(&mut self.statement);
@@ -200,8 +215,7 @@ impl<'a> Editor<'a> {
             {
                 self.loader.made(name);
             }
-            self.loader.send(statement)?;
-            return self.loader.send(b";\n");
+            return self.loader.send(&[statement, b";\n"].concat());
         }
         if is(&["CHANGE", "GRANT", "FLUSH", "RESET", "PURGE"]) {
             let word = String::from_utf8_lossy(statement).split_whitespace().next().unwrap_or("").to_owned();
@@ -218,8 +232,7 @@ impl<'a> Editor<'a> {
         }
         self.context.take(statement);
         self.quoting = self.context.quoting();
-        self.loader.send(statement)?;
-        self.loader.send(b";\n")
+        self.loader.set(&[statement, b";\n"].concat())
     }
 
     fn use_database(&mut self, name: Token<'_>) -> Result<()> {
