@@ -37,12 +37,13 @@ fn a_row_that_fails_in_any_of_the_statements_changes_nothing() {
     let database = shop(&server, 10);
     let before = database.dump_text();
     for wrong in 1..6 {
-        let rows: String = (0..6)
+        let rows: Vec<String> = (0..6)
             .map(|number| {
                 let key = if number == wrong { 0 } else { number };
                 format!("INSERT INTO `t` VALUES ({key},'{}');\n", "x".repeat(10_000))
             })
             .collect();
+        let rows = rows.concat();
         let text = format!("{TABLE}{rows}-- Dump completed\n");
         let error = World::default().restore_plain(text, &mut mysql(&database)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Tool, "{error:?}");
