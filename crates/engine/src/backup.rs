@@ -196,8 +196,6 @@ impl Backup<'_> {
             excluded: Vec::new(),
             content: None,
             media: None,
-            verification: None,
-            pinned: None,
             generator: format!("dbbackup {}", crate::VERSION),
             unknown: Map::new(),
         }

@@ -77,12 +77,6 @@ pub struct Record {
     /// What the files were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<MediaContent>,
-    /// The last verification; none before the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verification: Option<Verification>,
-    /// Whether retention leaves the backup alone, because somebody said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pinned: Option<Pin>,
     /// Who wrote this, with its version.
     pub generator: String,
     /// Keys of later versions stay.
@@ -139,39 +133,6 @@ impl Reason {
             Self::BeforeRestore => "before-restore",
         }
     }
-}
-
-/// What came of the last verification of a payload.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verification {
-    /// When it ended, UTC.
-    pub at: Timestamp,
-    /// How far it went.
-    pub how: Proving,
-    /// Whether the payload was whole. A verification that could not be finished is not recorded.
-    pub whole: bool,
-}
-
-/// How a payload was verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Proving {
-    /// Its stored bytes were: size and SHA-256. What an encrypted one holds could not be read.
-    Sealed,
-    /// Read to the end of its content.
-    Read,
-    /// Restored into a new database, and compared with its manifest.
-    Restored,
-}
-
-/// A mark that keeps a backup.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pin {
-    /// Since when, UTC.
-    pub at: Timestamp,
-    /// Why, in the user's words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
 }
 
 /// What could not be read, or written.

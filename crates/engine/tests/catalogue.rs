@@ -44,8 +44,6 @@ fn record(alias: &str, database: &str, server: &str, second: i64) -> Record {
         excluded: Vec::new(),
         content: None,
         media: None,
-        verification: None,
-        pinned: None,
         generator: "test".to_owned(),
         unknown: serde_json::Map::new(),
     }
