@@ -1,6 +1,6 @@
 //! Rows that two sessions bring in turn.
 
-use dbbackup::ErrorKind;
+use dbbackup::{Compression, ErrorKind};
 use dbbackup_testkit::mysql::Server;
 
 use crate::world::{World, move_on, mysql, shop};
@@ -51,6 +51,35 @@ fn a_row_that_fails_in_any_of_the_statements_changes_nothing() {
         assert_eq!(database.dump_text(), before, "{wrong}");
         assert!(database.seconds().is_empty());
     }
+}
+
+#[test]
+fn rows_of_another_table_than_the_last_keep_their_order() {
+    let Some(server) = Server::start() else { return };
+    let database = server.database("shop");
+    let unordered = "CREATE TABLE `unordered` (\n  `n` int(11)\n) ENGINE=InnoDB;\n";
+    let numbers: Vec<i32> = (0..60).map(|number| number * 37 % 61).collect();
+    let filler = "x".repeat(100_000);
+    let rows: Vec<String> =
+        numbers.iter().map(|number| format!("INSERT INTO `unordered` VALUES ({number}) /* {filler} */;\n")).collect();
+    let text = format!("{unordered}{TABLE}{}-- Dump completed\n", rows.concat());
+    World::default().restore_plain(text, &mut mysql(&database)).unwrap();
+    let expected: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    assert_eq!(database.query("SELECT group_concat(n) FROM unordered").trim(), expected.join(","));
+}
+
+#[test]
+fn nothing_is_lost_where_the_server_or_the_text_does_not_commit_by_itself() {
+    let (Some(server), Some(lazy)) = (Server::start(), Server::alone(&["--autocommit=0"])) else { return };
+    let database = shop(&server, 3000);
+    let target = lazy.database("shop");
+    let world = World::default();
+    world.backup(&mut mysql(&database), Compression::None).unwrap();
+    world.restore(&mut mysql(&target)).unwrap();
+    assert_eq!(target.dump_text(), database.dump_text());
+    let text = format!("SET autocommit=0;\n{TABLE}INSERT INTO `t` VALUES (1,'a');\n-- Dump completed\n");
+    World::default().restore_plain(text, &mut mysql(&database)).unwrap();
+    assert_eq!(database.query("SELECT count(*) FROM t").trim(), "1");
 }
 
 const TABLE: &str = "\

@@ -130,8 +130,8 @@ impl Loader for Filling {
         self.lanes.set(sql)
     }
 
-    fn rows(&mut self, head: &[u8]) -> Result<()> {
-        self.lanes.rows(head)
+    fn rows(&mut self, table: &str, head: &[u8]) -> Result<()> {
+        self.lanes.rows(table, head)
     }
 
     fn more(&mut self, part: &[u8]) -> Result<()> {
@@ -146,7 +146,7 @@ impl Loader for Filling {
         }
         self.make_room(&table.name, true)?;
         self.lanes.send(&[&table.sql, &b";\n"[..]].concat())?;
-        self.lanes.begin(table.in_any_order);
+        self.lanes.begin(table.in_any_order.then(|| table.name.clone()));
         let name = identifier(&table.name);
         self.indexes =
             table.indexes.iter().map(|clauses| format!("ALTER TABLE {name} {}", clauses.join(", "))).collect();

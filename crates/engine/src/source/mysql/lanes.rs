@@ -16,14 +16,13 @@ enum Turn {
 }
 
 /// Runs statements in their order, but for those that bring rows: these come in any order, where the table allows it.
-#[allow(clippy::struct_excessive_bools)] // answers to questions that have nothing to do with each other
 pub(super) struct Lanes {
     /// Takes everything but every other statement with rows.
     first: Session,
     second: Session,
     turn: Turn,
-    /// Whether the rows of the table that is coming may be in any order.
-    in_any_order: bool,
+    /// The table whose rows may come in any order.
+    in_any_order: Option<String>,
     /// Whether the text has transactions of its own: the two would wait for each other.
     has_transactions: bool,
     /// Whether `first` may be at something that `second` has to see done.
@@ -43,15 +42,15 @@ impl Lanes {
             first: connect(mysql, schema, run)?,
             second: connect(mysql, schema, run)?,
             turn: Turn::Open,
-            in_any_order: false,
+            in_any_order: None,
             has_transactions: false,
             first_is_ahead: true,
             second_is_busy: false,
         })
     }
 
-    /// Hears of a new table: whether its rows may come in any order.
-    pub(super) fn begin(&mut self, in_any_order: bool) {
+    /// Hears of a new table, if its rows may come in any order.
+    pub(super) fn begin(&mut self, in_any_order: Option<String>) {
         self.in_any_order = in_any_order;
     }
 
@@ -78,13 +77,13 @@ impl Lanes {
         self.second.send(sql)
     }
 
-    /// Hands on the beginning of a statement with rows; `more` brings the rest.
+    /// Hands on the beginning of a statement with rows of a table; `more` brings the rest.
     ///
     /// # Errors
     ///
     /// The server's, of something that was sent before.
-    pub(super) fn rows(&mut self, head: &[u8]) -> Result<()> {
-        if !self.in_any_order || self.has_transactions || !is_plain(head) {
+    pub(super) fn rows(&mut self, table: &str, head: &[u8]) -> Result<()> {
+        if self.in_any_order.as_deref() != Some(table) || self.has_transactions || !is_plain(head) {
             self.go_first()?;
         }
         self.turn = if self.turn == Turn::First { Turn::Second } else { Turn::First };
@@ -107,14 +106,17 @@ impl Lanes {
         if self.turn == Turn::Second { self.second.send(part) } else { self.first.send(part) }
     }
 
-    /// Waits until the server has done everything.
+    /// Waits until the server has done everything, and keeps it.
     ///
     /// # Errors
     ///
     /// The server's, of something that was sent before.
     pub(super) fn settle(&mut self) -> Result<()> {
         self.go_first()?;
-        self.first.tell("DO 0")
+        // A text that switched autocommit off may not have said so itself.
+        self.first.tell("COMMIT")?;
+        self.first_is_ahead = false;
+        Ok(())
     }
 
     /// Ends both connections.

@@ -21,8 +21,8 @@ pub(super) trait Loader {
         self.send(sql)
     }
 
-    /// Takes the beginning of a statement with rows; `more` brings the rest.
-    fn rows(&mut self, head: &[u8]) -> Result<()> {
+    /// Takes the beginning of a statement with rows of a table; `more` brings the rest.
+    fn rows(&mut self, _table: &str, head: &[u8]) -> Result<()> {
         self.more(head)
     }
 
@@ -140,11 +140,11 @@ impl<'a> Editor<'a> {
             Kind::Part => {
                 self.comment.clear();
                 self.statement.extend_from_slice(bytes);
-                if let Some(Head::Insert(_)) = head_of(&self.statement) {
+                if let Some(Head::Insert(insert)) = head_of(&self.statement) {
                     let tokens: Vec<Token<'_>> = Tokens::of(&self.statement).map(|(token, _)| token).take(8).collect();
                     require_own(&tokens)?;
                     self.streams = true;
-                    return self.loader.rows(&std::mem::take(&mut self.statement));
+                    return self.loader.rows(&insert.table, &std::mem::take(&mut self.statement));
                 }
                 if self.statement.len() > STATEMENT_BYTES {
                     return Err(refused("a statement that is so long and has no rows"));

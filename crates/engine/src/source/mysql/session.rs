@@ -149,7 +149,7 @@ pub(super) const CLIENT_OPTIONS: [&str; 9] = [
 
 /// What the server's own settings must not change.
 pub(super) const QUIET: &str = "\
-SET SESSION sql_mode = '', time_zone = '+00:00', wait_timeout = 86400, net_read_timeout = 3600, \
+SET SESSION autocommit = 1, sql_mode = '', time_zone = '+00:00', wait_timeout = 86400, net_read_timeout = 3600, \
 net_write_timeout = 3600, group_concat_max_len = 1073741824";
 
 #[cfg(test)]
