@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 POSTGRESQL = "needs a PostgreSQL server: tests/databases_real/test_predecessor_examples.py has one"
-MYSQL = "needs a MySQL server: later"
+MYSQL = "needs a MySQL server: tests/databases_real/test_mysql.py"
 MONGODB = "needs MongoDB: later"
 DROPBOX = "needs a Dropbox account"
 SERVER = "needs a server: tests/storages_real has S3, SFTP and FTP"
