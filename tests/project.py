@@ -262,6 +262,17 @@ def peak_bytes(process: int) -> int:
     return int(lines.get("VmHWM", "0 kB").split()[0]) * 1024
 
 
+def watched_peaks(command: subprocess.Popen[str]) -> dict[int, int]:
+    """Wait until a command has ended; return the most memory that it and each of its children had, by process id."""
+    most: dict[int, int] = {}
+    while command.poll() is None:
+        for process in (command.pid, *child_ids(command.pid)):
+            # The last is the largest, except that a child that has not begun yet still shows its parent's.
+            most[process] = peak_bytes(process) or most.get(process, 0)
+        time.sleep(0.005)
+    return most
+
+
 def wait_until(is_true: Callable[[], object], seconds: float = 20) -> None:
     """Wait until something is true; fail when it takes too long."""
     deadline = time.monotonic() + seconds

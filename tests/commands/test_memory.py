@@ -1,12 +1,11 @@
 """Peak memory does not grow with the database."""
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.project import Project, child_ids, fill, pad, peak_bytes, rows
+from tests.project import Project, fill, pad, rows, watched_peaks
 
 MIB = 1024 * 1024
 
@@ -16,14 +15,11 @@ GROWTH_BYTES = 64 * MIB
 
 def peaks(project: Project, *arguments: str) -> tuple[int, int]:
     """Run a command to its end; return the peak memory of the command and of its largest child."""
-    parent, children = 0, 0
     with project.running(*arguments) as command:
-        while command.poll() is None:
-            parent = max(parent, peak_bytes(command.pid))
-            children = max([children, *map(peak_bytes, child_ids(command.pid))])
-            time.sleep(0.005)
+        most = watched_peaks(command)
         _, err = command.communicate()
     assert (command.returncode, err) == (0, "")
+    parent, children = most.pop(command.pid), max(most.values())
     assert min(parent, children) > MIB, "nothing was measured"
     return parent, children
 

@@ -1,7 +1,6 @@
 """A backup needs the same memory for a large database as for a small one."""
 
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from tests.defects.conftest import MakePeer
 from tests.defects.world import Peer, UnpreparedError
-from tests.project import child_ids, fill, peak_bytes
+from tests.project import fill, watched_peaks
 
 MIB = 1024 * 1024
 GROWTH_BYTES = 64 * MIB
@@ -29,13 +28,8 @@ def fill_up(path: Path) -> None:
 
 def peak(project: Peer, *arguments: str) -> int:
     """Run a command; return the sum of the most memory that it and each of its children had."""
-    most: dict[int, int] = {}
     with project.running(*arguments) as command:
-        while command.poll() is None:
-            for process in (command.pid, *child_ids(command.pid)):
-                # The last is the largest; a child that has not begun yet still shows its parent's.
-                most[process] = peak_bytes(process) or most.get(process, 0)
-            time.sleep(0.005)
+        most = watched_peaks(command)
         out, err = command.communicate()
     if command.returncode != 0 or most.get(command.pid, 0) < MIB:
         message = f"{' '.join(arguments)}: {out}{err}"
